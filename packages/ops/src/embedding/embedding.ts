@@ -1,0 +1,19 @@
+import { defineOp, ints, type Tensor } from "@elapid/tensor";
+import { embeddingReference } from "./embedding.reference.ts";
+
+/** Declaration of the look-up of rows: `y[r] = weight[ids[r]]`, NaN where an id is not a row. */
+export const embeddingOp = defineOp({
+  name: "embedding",
+  inputs: { ids: ints("..."), weight: "vocab features" },
+  outputs: { y: "... features" },
+  reference: embeddingReference,
+});
+
+/**
+ * Rows of `weight` (`vocab features`) picked by integer `ids` (any shape).
+ *
+ * Ids are on the device, so an id outside the vocabulary cannot throw here: its row comes out as NaN.
+ */
+export function embedding(ids: Tensor, weight: Tensor): Tensor {
+  return embeddingOp({ ids, weight }).y;
+}

@@ -1,0 +1,29 @@
+import { defineOp, optional, type Tensor } from "@elapid/tensor";
+import { matmulReference } from "./matmul.reference.ts";
+
+/**
+ * Declaration of the product with a weight matrix that is stored as checkpoints store it, one row an output.
+ *
+ *     y[r, o] = sum over i of x[r, i] · weight[o, i] + bias[o]
+ *
+ * A row of `y` has the same bits whatever other rows are computed beside it.
+ */
+export const matmulOp = defineOp({
+  name: "matmul",
+  inputs: { x: "... in", weight: "out in", bias: optional("out") },
+  outputs: { y: "... out" },
+  reference: matmulReference,
+});
+
+/**
+ * `x · weightᵀ + bias`: `... in` times `out in` gives `... out`.
+ *
+ * ```ts
+ * const logits = matmul(hidden, embedding); // "batch time model", "vocab model"
+ * ```
+ *
+ * @throws TypeError if the inner sizes differ.
+ */
+export function matmul(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  return matmulOp({ x, weight, bias }).y;
+}

@@ -1,0 +1,30 @@
+export type { Allocation, Backend, DeviceKind, OpCall, View } from "./backend.ts";
+export { Device, type DeviceOptions } from "./device.ts";
+export { dispose } from "./dispose.ts";
+export { byteWidth, bytesOf, viewAs, type ArrayOf, type DType } from "./dtype.ts";
+export { add, binaryOps, mul } from "./elementary/binary.ts";
+export { concat, concatOp } from "./elementary/concat.ts";
+export { slice, sliceOp } from "./elementary/slice.ts";
+export { exp, neg, unaryOps } from "./elementary/unary.ts";
+export { DeviceLostError, OutOfMemoryError, TensorDisposedError, UnsupportedError } from "./errors.ts";
+export { HostBackend, runReference } from "./host.ts";
+export {
+  defineOp,
+  ints,
+  optional,
+  optionalInts,
+  type AnyOp,
+  type Attributes,
+  type InputTensors,
+  type Op,
+  type OpDefinition,
+  type OpDims,
+  type OutputTensors,
+  type Port,
+  type ReferenceCall,
+  type TensorSpec,
+} from "./op.ts";
+export { randomSource, type RandomSource } from "./random.ts";
+export type { Scope } from "./scope.ts";
+export { checkShape, formatShape, parseDims, sizeOf, type DimPattern, type Dims, type Shape } from "./shape.ts";
+export { Tensor } from "./tensor.ts";

@@ -1,0 +1,153 @@
+import type { View } from "./backend.ts";
+import type { Device } from "./device.ts";
+import { dispose } from "./dispose.ts";
+import { byteWidth, viewAs, type ArrayOf, type DType } from "./dtype.ts";
+import { add, mul } from "./elementary/binary.ts";
+import { slice } from "./elementary/slice.ts";
+import { exp, neg } from "./elementary/unary.ts";
+import { TensorDisposedError } from "./errors.ts";
+import { bindDims, formatShape, parseDims, sizeOf, type Dims, type Shape } from "./shape.ts";
+import type { Storage } from "./storage.ts";
+
+/**
+ * Numbers on a device: contiguous, row major, last dimension fastest. A tensor is a value: ops make
+ * new ones. It holds its memory until it, or the scope it was made in, is disposed.
+ */
+export class Tensor {
+  readonly device: Device;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly #storage: Storage;
+  readonly #offset: number;
+  #disposed = false;
+
+  /** @internal Takes over one reference to `storage`; use `device.tensor` to make one. */
+  constructor(device: Device, storage: Storage, offset: number, shape: Shape, dtype: DType) {
+    this.device = device;
+    this.#storage = storage;
+    this.#offset = offset;
+    this.shape = shape;
+    this.dtype = dtype;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get byteLength(): number {
+    return this.size * byteWidth(this.dtype);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** @internal */
+  get view(): View {
+    this.#assertAlive("use");
+    return { allocation: this.#storage.allocation, offset: this.#offset, shape: this.shape, dtype: this.dtype };
+  }
+
+  /**
+   * Sizes by name: `const { batch, time } = x.dims("batch time inner")`.
+   *
+   * @throws TypeError if the rank differs.
+   */
+  dims<const S extends string>(names: S): Dims<S> {
+    const bound = new Map<string, { size: number; owner: string }>();
+    bindDims(parseDims(names), this.shape, "the tensor", bound, `Cannot take dims "${names}"`);
+    const sizes: Record<string, number> = {};
+    for (const [name, { size }] of bound) sizes[name] = size;
+    return sizes as Dims<S>;
+  }
+
+  /** The values, on the host, once everything they depend on has run. */
+  async data(): Promise<ArrayOf<DType>> {
+    this.#assertAlive("read");
+    return viewAs(this.dtype, await this.device.read(this));
+  }
+
+  /** The same values under another shape, without a copy. One length may be -1. */
+  reshape(shape: Shape): Tensor {
+    const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
+    const full = shape.map((length) => (length === -1 ? this.size / known : length));
+    if (sizeOf(full) !== this.size || !full.every(Number.isInteger)) {
+      throw new TypeError(`Cannot reshape: ${formatShape(this.shape)} has ${this.size} elements, which ${formatShape(shape)} cannot hold`);
+    }
+    return this.#at(0, full);
+  }
+
+  /** A second hold on the same values, with a life of its own. */
+  share(): Tensor {
+    return this.#at(0, this.shape);
+  }
+
+  /** Elements `start` to `end` along `axis`: a view where the memory allows it, else a copy. */
+  slice(axis: number, start: number, end: number): Tensor {
+    const length = this.shape[axis];
+    if (length === undefined) throw new RangeError(`Cannot slice: axis ${axis} is not in ${formatShape(this.shape)}`);
+    if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= length)) {
+      throw new RangeError(`Cannot slice: ${start} to ${end} is not inside dimension ${axis} of ${formatShape(this.shape)}`);
+    }
+    const outer = sizeOf(this.shape.slice(0, axis));
+    const inner = sizeOf(this.shape.slice(axis + 1));
+    const shape = this.shape.with(axis, end - start);
+    const offset = start * inner * byteWidth(this.dtype);
+    if (start === 0 && end === length) return this.#at(0, shape);
+    if (outer === 1 && (this.#offset + offset) % this.device.alignment === 0) return this.#at(offset, shape);
+    using flat = this.#at(0, [outer, length, inner]);
+    using part = slice(flat, start, end - start);
+    return part.reshape(shape);
+  }
+
+  /** Cuts the last dimension into consecutive parts of the given sizes. */
+  split(sizes: readonly number[]): Tensor[] {
+    const axis = this.shape.length - 1;
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    if (total !== this.shape[axis]) {
+      throw new TypeError(`Cannot split: parts ${formatShape(sizes)} add up to ${total}, the last dimension of ${formatShape(this.shape)} does not`);
+    }
+    let start = 0;
+    return sizes.map((size) => this.slice(axis, start, (start += size)));
+  }
+
+  /** Sum, elementwise; the smaller operand is repeated along the leading dimensions of the larger. */
+  add(other: Tensor): Tensor {
+    return add(this, other);
+  }
+
+  /** Product, elementwise; the smaller operand is repeated along the leading dimensions of the larger. */
+  mul(other: Tensor): Tensor {
+    return mul(this, other);
+  }
+
+  exp(): Tensor {
+    return exp(this);
+  }
+
+  neg(): Tensor {
+    return neg(this);
+  }
+
+  /** Lets go of the memory; other tensors that share it keep theirs. Doing it twice does no harm. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#storage.release();
+  }
+
+  [dispose](): void {
+    this.dispose();
+  }
+
+  #at(offset: number, shape: Shape): Tensor {
+    this.#assertAlive("use");
+    return this.device.adopt(new Tensor(this.device, this.#storage.retain(), this.#offset + offset, shape, this.dtype));
+  }
+
+  #assertAlive(action: string): void {
+    if (this.#disposed) {
+      throw new TensorDisposedError(`Cannot ${action} a tensor of shape ${formatShape(this.shape)}: it was disposed, or its scope has ended`);
+    }
+  }
+}
