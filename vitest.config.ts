@@ -1,16 +1,21 @@
+import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { softwareVulkan } from "./scripts/environment.mjs";
 
 // Tests run the sources, not the built packages: every workspace exports its `src/` under this condition.
 const conditions = ["@elapid/source"];
+
+// where Chromium brought a software Vulkan driver, the WebGPU tests run on it
+if (existsSync(softwareVulkan)) process.env.VK_ICD_FILENAMES ??= softwareVulkan;
 
 export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node"] },
   ssr: { resolve: { conditions: [...conditions, "module", "node"], externalConditions: conditions } },
   test: {
-    include: ["{packages,apps}/*/src/**/*.test.ts", "{scripts,examples,benchmarks,docs}/**/*.test.ts"],
-    // Dawn and the WASM thread pool want a process of their own; workers started by a test inherit these flags
+    include: ["{packages,apps}/*/src/**/*.test.ts", "{scripts,tests,examples,benchmarks,docs}/**/*.test.ts"],
+    globalSetup: "scripts/build-wasm.ts",
+    // Dawn and the WASM thread pool want a process of their own
     pool: "forks",
-    execArgv: conditions.map((condition) => `--conditions=${condition}`),
     watch: false,
     passWithNoTests: true,
     // a software Vulkan driver compiles its first pipelines slowly

@@ -84,9 +84,11 @@ async function build(name: string, memoryBase: number, force: boolean): Promise<
     fields.push(`  ${variant}:\n    "${Buffer.from(binary).toString("base64")}",`);
   }
   const object = [`  name: "${name}",`, `  memoryBase: ${memoryBase},`, ...fields].join("\n");
+  const text = `${header}\n/** The package's kernels as WebAssembly, in base64. */\nexport const kernels = {\n${object}\n};\n`;
   // renamed into place, so that an interrupted run leaves no half file
-  writeFileSync(`${output}.tmp`, `${header}\n/** The package's kernels as WebAssembly, in base64. */\nexport const kernels = {\n${object}\n};\n`);
-  renameSync(`${output}.tmp`, output);
+  const temporary = `${output}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, output);
   console.error(`wasm: ${name} (${entries.length} files): ${sizes.join(", ")} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
@@ -98,9 +100,14 @@ function readOrEmpty(path: string): string {
   }
 }
 
-try {
+/** Compiles what is out of date; Vitest calls it before the tests too. */
+export async function setup(): Promise<void> {
   for (const { name, memoryBase } of modules) await build(name, memoryBase, process.argv.includes("--force"));
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  await setup().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }
