@@ -28,6 +28,10 @@ export function optionalInts<S extends string>(
   return { dims, dtype: "i32", optional: true };
 }
 
+/** `false` as a default stands for any boolean, `0` for any number. */
+type Widened<A extends Attributes> = {
+  readonly [K in keyof A]: A[K] extends boolean ? boolean : A[K] extends number ? number : string;
+};
 type Specs = Readonly<Record<string, TensorSpec>>;
 type DimsOf<T extends TensorSpec> = T extends string ? T : T extends { dims: infer S extends string } ? S : never;
 type ArrayFor<T extends TensorSpec> = T extends { dtype: infer D extends DType } ? ArrayOf<D> : Float32Array;
@@ -76,15 +80,15 @@ export interface OpDefinition<I extends Specs, O extends Specs, A extends Attrib
   /** Attributes with their defaults. */
   readonly attributes?: A;
   /** Sizes that follow from other sizes or attributes: `({ width }) => ({ window: width - 1 })`. */
-  readonly derive?: (dims: Readonly<Record<string, number>>, attributes: A) => Readonly<Record<string, number>>;
+  readonly derive?: (dims: Readonly<Record<string, number>>, attributes: Widened<A>) => Readonly<Record<string, number>>;
   /** What shapes cannot say. Throws `TypeError` or `RangeError`. */
-  readonly check?: (dims: OpDims<I, O>, attributes: A, given: ReadonlySet<string>) => void;
+  readonly check?: (dims: OpDims<I, O>, attributes: Widened<A>, given: ReadonlySet<string>) => void;
   /** The specification: plain loops with 64-bit sums. */
   readonly reference: (call: {
     readonly dims: OpDims<I, O>;
     readonly inputs: Named<I, { [K in keyof I]: ArrayFor<I[K]> }>;
     readonly outputs: { readonly [K in keyof O]: ArrayFor<O[K]> };
-    readonly attributes: A;
+    readonly attributes: Widened<A>;
   }) => void;
 }
 
@@ -109,7 +113,7 @@ export interface AnyOp {
 
 /** An op: call it with tensors by name. */
 export interface Op<I extends Specs, O extends Specs, A extends Attributes> extends AnyOp {
-  (inputs: InputTensors<I>, attributes?: Partial<A>): OutputTensors<O>;
+  (inputs: InputTensors<I>, attributes?: Partial<Widened<A>>): OutputTensors<O>;
 }
 
 /**
@@ -129,7 +133,7 @@ export function defineOp<const I extends Specs, const O extends Specs, A extends
   definition: OpDefinition<I, O, A>,
 ): Op<I, O, A> {
   const { name, derive, check, reference } = definition;
-  const op = (inputs: InputTensors<I>, attributes?: Partial<A>): OutputTensors<O> =>
+  const op = (inputs: InputTensors<I>, attributes?: Partial<Widened<A>>): OutputTensors<O> =>
     runOp(
       op as unknown as AnyOp,
       inputs as Record<string, Tensor | undefined>,

@@ -24,7 +24,7 @@ export const causalConv1d = defineOp({
     mask: optionalInts("batch time"),
   },
   outputs: { y: "batch time inner", finalState: "batch inner window" },
-  attributes: { activation: "none" as string },
+  attributes: { activation: "none" },
   derive: ({ width }) => ({ window: width - 1 }),
   check: ({ width }, { activation }) => {
     if (width < 1) throw new RangeError('Cannot run "causal-conv1d": "width" is 0 but at least 1 was needed');

@@ -1,0 +1,19 @@
+export { CausalConv1d, type CausalConv1dInput, type CausalConv1dOptions } from "./causal-conv1d.ts";
+export { Embedding } from "./embedding.ts";
+export {
+  blank,
+  constant,
+  deltaBias,
+  normal,
+  s4dReal,
+  seeded,
+  uniform,
+  type DeltaBiasOptions,
+  type Fill,
+  type Init,
+} from "./init.ts";
+export { Linear, type LinearOptions } from "./linear.ts";
+export { MambaMixer, type MambaMixerConfig, type MambaMixerInput, type MambaMixerState } from "./mamba-mixer.ts";
+export { GatedMlp } from "./mlp.ts";
+export { Module } from "./module.ts";
+export { LayerNorm, RmsNorm, type Norm } from "./norm.ts";

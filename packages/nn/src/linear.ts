@@ -1,0 +1,30 @@
+import { matmul } from "@elapid/ops";
+import type { Tensor } from "@elapid/tensor";
+import { uniform, type Fill, type Init } from "./init.ts";
+import { Module } from "./module.ts";
+
+export interface LinearOptions {
+  /** Adds a bias to every output. Default `false`. */
+  readonly bias?: boolean | undefined;
+  /** How weights start. Default: uniform in ±1/√in, as in PyTorch. */
+  readonly weightFill?: Fill;
+  /** How biases start. Default: as the weights of PyTorch's Linear, uniform in ±1/√in. */
+  readonly biasFill?: Fill;
+}
+
+/** `x · weightᵀ + bias`: maps `... in` to `... out`. */
+export class Linear extends Module {
+  readonly weight: Tensor; // out in
+  readonly bias: Tensor | undefined; // out
+
+  constructor(inDim: number, outDim: number, init: Init, options: LinearOptions = {}) {
+    super();
+    const { bias = false, weightFill = uniform(inDim ** -0.5), biasFill = uniform(inDim ** -0.5) } = options;
+    this.weight = init([outDim, inDim], weightFill);
+    this.bias = bias ? init([outDim], biasFill) : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    return matmul(x, this.weight, this.bias);
+  }
+}
