@@ -12,10 +12,14 @@ export interface DeviceOptions {
   readonly strict?: boolean;
   /** Told once of every op that has no kernel here. Default: `console.warn`. */
   readonly onNotice?: (message: string) => void;
+  /** Why it is this device and no other, for people. Default: `"asked for"`. */
+  readonly reason?: string;
 }
 
 /** Where tensors live and ops run. Open one with `openDevice`; dispose of it when done. */
 export class Device {
+  /** Why it is this device and no other, for people. */
+  readonly reason: string;
   readonly #backend: Backend;
   readonly #strict: boolean;
   readonly #onNotice: (message: string) => void;
@@ -23,10 +27,12 @@ export class Device {
   #scope: Scope | undefined;
   #disposed = false;
 
-  constructor(backend: Backend, { strict = false, onNotice = (message) => console.warn(message) }: DeviceOptions = {}) {
+  constructor(backend: Backend, options: DeviceOptions = {}) {
+    const { strict = false, onNotice = (message) => console.warn(message), reason = "asked for" } = options;
     this.#backend = backend;
     this.#strict = strict;
     this.#onNotice = onNotice;
+    this.reason = reason;
   }
 
   get kind(): DeviceKind {
