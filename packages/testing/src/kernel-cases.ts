@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readSafetensors, type Values } from "./safetensors.ts";
+
+/** One call of an official function: what went in, what came out, in the official layout. */
+export interface KernelCase {
+  readonly id: string;
+  /** Name of the official function's case family, `selective_scan`. */
+  readonly op: string;
+  readonly attrs: Readonly<Record<string, number | boolean | string>>;
+  readonly inputs: Readonly<Record<string, Values>>;
+  readonly outputs: Readonly<Record<string, Values>>;
+  /** Names of the inputs whose gradient the case also holds. */
+  readonly gradients: readonly string[];
+  /** The official function, for people. */
+  readonly reference: string;
+  /** How far the official function itself is off in float32, by output, relative to the peak. */
+  readonly float32Error: Readonly<Record<string, number>>;
+}
+
+interface IndexEntry {
+  readonly id: string;
+  readonly op: string;
+  readonly file: string;
+  readonly prefix: string;
+  readonly attrs: KernelCase["attrs"];
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly grad_inputs?: readonly string[];
+  readonly reference: string;
+  readonly float32_error: Readonly<Record<string, { readonly max_rel_to_peak: number }>>;
+}
+
+/** Reads the cases that `index.json` in a folder lists, their tensors included. */
+export function readKernelCases(folder: string): KernelCase[] {
+  const { cases } = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as { cases: IndexEntry[] };
+  const files = new Map<string, ReadonlyMap<string, Values>>();
+  const tensorsOf = (file: string) => {
+    const tensors = files.get(file) ?? readSafetensors(join(folder, file));
+    files.set(file, tensors);
+    return tensors;
+  };
+  return cases.map((entry) => {
+    const tensors = tensorsOf(entry.file);
+    const named = (kind: "in" | "out", names: Readonly<Record<string, unknown>>) =>
+      Object.fromEntries(
+        Object.keys(names).map((name) => {
+          const values = tensors.get(`${entry.prefix}${kind}.${name}`);
+          if (values === undefined) throw new SyntaxError(`Cannot read case "${entry.id}": "${entry.file}" lacks its ${kind}.${name}`);
+          return [name, values];
+        }),
+      );
+    return {
+      id: entry.id,
+      op: entry.op,
+      attrs: entry.attrs,
+      inputs: named("in", entry.inputs),
+      outputs: named("out", entry.outputs),
+      gradients: entry.grad_inputs ?? [],
+      reference: entry.reference,
+      float32Error: Object.fromEntries(
+        Object.keys(entry.outputs).map((name) => [name, entry.float32_error[`out.${name}`]?.max_rel_to_peak ?? 0]),
+      ),
+    };
+  });
+}
+
+/** The relative tolerance that the tree's README advises for an output of a case. */
+export function advisedTolerance({ attrs, float32Error }: KernelCase, output: string): number {
+  const long = Number(attrs.length ?? 0) >= 1000;
+  return Math.max(long ? 1e-4 : 2e-5, 4 * (float32Error[output] ?? 0));
+}

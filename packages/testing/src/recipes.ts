@@ -1,0 +1,230 @@
+import { addRmsNorm, crossEntropy, layerNorm, rmsNorm, silu } from "@elapid/ops";
+import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { concat, type Device, type Tensor } from "@elapid/tensor";
+import type { KernelCase } from "./kernel-cases.ts";
+import type { Values } from "./safetensors.ts";
+
+/** How a case of an official function is computed with the ops of elapid. */
+export interface Recipe {
+  /** Why this case cannot be expressed, if it cannot. */
+  readonly unsupported?: (kernelCase: KernelCase) => string | undefined;
+  /** The outputs, in the official layout. */
+  readonly run: (device: Device, kernelCase: KernelCase) => Promise<Readonly<Record<string, Values>>>;
+}
+
+/** The official functions that the ops can express, by name. */
+export const recipes: Readonly<Record<string, Recipe>> = {
+  selective_scan: {
+    unsupported: ({ attrs }) => {
+      if (attrs.complex_A === true) return "complex A";
+      if (attrs.B !== "var" || attrs.C !== "var" || attrs.groups !== 1) {
+        return `B "${attrs.B}" and C "${attrs.C}" with ${attrs.groups} groups; only "var" with one group is taken`;
+      }
+      return undefined;
+    },
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get, channelsLast }) => {
+        const { attrs } = kernelCase;
+        const scan = (cut?: number) => {
+          const sequence = (name: string) => {
+            const whole = channelsLast(name);
+            return cut === undefined ? whole : whole?.slice(1, 0, cut);
+          };
+          return selectiveScan(
+            {
+              u: sequence("u")!,
+              delta: sequence("delta")!,
+              A: get("A")!,
+              B: sequence("B")!,
+              C: sequence("C")!,
+              D: get("D"),
+              z: sequence("z"),
+              deltaBias: get("delta_bias"),
+              initialState: get("initial_state"),
+            },
+            { deltaSoftplus: attrs.delta_softplus === true },
+          );
+        };
+        const { y, finalState } = scan();
+        const outputs: Outputs = { y: channelsFirst(y), last_state: finalState };
+        if (attrs.cut === undefined) return outputs;
+        const prefix = scan(Number(attrs.cut));
+        return { ...outputs, y_prefix: channelsFirst(prefix.y), state_after_prefix: prefix.finalState };
+      }),
+  },
+
+  // one token is a scan of one step
+  selective_state_update: {
+    unsupported: ({ attrs }) => (attrs.heads === true ? "heads (Mamba-2)" : undefined),
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get }) => {
+        const step = (name: string) => {
+          const token = get(name);
+          return token?.reshape([token.shape[0], 1, token.shape[1]]);
+        };
+        const { y, finalState } = selectiveScan(
+          {
+            u: step("x")!,
+            delta: step("dt")!,
+            A: get("A")!,
+            B: step("B")!,
+            C: step("C")!,
+            D: get("D"),
+            z: step("z"),
+            deltaBias: get("dt_bias"),
+            initialState: get("state"),
+          },
+          { deltaSoftplus: kernelCase.attrs.dt_softplus === true },
+        );
+        return { y, new_state: finalState };
+      }),
+  },
+
+  causal_conv1d: {
+    unsupported: ({ attrs }) => (attrs.seq_idx === true ? "packed sequences (seq_idx)" : undefined),
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get, channelsLast }) => {
+        const { y, finalState } = causalConv1d(
+          { x: channelsLast("x")!, weight: get("weight")!, bias: get("bias"), initialState: get("initial_state") },
+          { activation: String(kernelCase.attrs.activation) },
+        );
+        return { y: channelsFirst(y), final_state: finalState };
+      }),
+  },
+
+  causal_conv1d_update: {
+    unsupported: ({ attrs }) => (attrs.circular === true ? "circular state (cache_seqlens)" : undefined),
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get, channelsLast }) => {
+        const state = get("state")!;
+        const weight = get("weight")!;
+        const given = get("x")!;
+        const { shape } = given;
+        const past = weight.shape[1] - 1;
+        const held = state.shape[2];
+        // one step comes without an axis of time
+        const x = shape.length === 2 ? given.reshape([shape[0], 1, shape[1]]) : channelsLast("x")!;
+        const { y } = causalConv1d(
+          { x, weight, bias: get("bias"), initialState: state.slice(2, held - past, held) },
+          { activation: String(kernelCase.attrs.activation) },
+        );
+        const time = x.shape[1];
+        const inputs = concat([state, given.reshape([shape[0], shape[1], time])], 2);
+        return { y: channelsFirst(y), new_state: inputs.slice(2, time, time + held) };
+      }),
+  },
+
+  rms_norm: {
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get }) => {
+        const eps = Number(kernelCase.attrs.eps);
+        const residual = get("residual");
+        if (residual === undefined) return { y: rmsNorm(get("x")!, get("weight")!, eps) } as Outputs;
+        const { y, sum } = addRmsNorm(get("x")!, residual, get("weight")!, eps);
+        return { y, residual_out: sum };
+      }),
+  },
+
+  rms_norm_gated: {
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get }) => {
+        const { attrs } = kernelCase;
+        const size = Number(attrs.group_size);
+        const z = get("z");
+        const bias = get("bias");
+        const gate = (x: Tensor) => (z === undefined ? x : x.mul(silu(z)));
+        const norm = (x: Tensor) => {
+          const groups = x.reshape([x.size / size, size]);
+          const y = rmsNorm(groups, device.full([size], 1), Number(attrs.eps)).reshape(x.shape).mul(get("weight")!);
+          return bias === undefined ? y : y.add(bias);
+        };
+        const x = get("x")!;
+        return { y: attrs.norm_before_gate === true ? gate(norm(x)) : norm(gate(x)) };
+      }),
+  },
+
+  layer_norm: {
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get }) => ({
+        y: layerNorm(get("x")!, get("weight")!, get("bias"), Number(kernelCase.attrs.eps)),
+      })),
+  },
+
+  cross_entropy: {
+    run: async (device, kernelCase) => {
+      const { reduction, ignore_index: ignore, label_smoothing: smoothing } = kernelCase.attrs;
+      const { loss } = await compute(device, kernelCase, ({ get }) => ({
+        loss: crossEntropy(get("logits")!, get("labels")!, { ignoreIndex: Number(ignore), labelSmoothing: Number(smoothing) }),
+      }));
+      if (reduction === "none") return { loss };
+      // averaging is the caller's
+      const sum = [...loss.data].reduce((total, value) => total + value, 0);
+      const counted = [...kernelCase.inputs.labels.data].filter((label) => label !== ignore).length;
+      return { loss: { shape: [], data: Float32Array.of(reduction === "sum" ? sum : sum / counted) } };
+    },
+  },
+};
+
+interface CaseInputs {
+  /** An input as it is stored, on the device; `undefined` where the case has none of this name. */
+  get(name: string): Tensor | undefined;
+  /** An input "batch channels time" as "batch time channels". */
+  channelsLast(name: string): Tensor | undefined;
+}
+
+/** An output "batch time channels" that is to be read as "batch channels time". */
+interface Transposed {
+  readonly transposed: Tensor;
+}
+
+type Outputs = Record<string, Tensor | Transposed>;
+
+function channelsFirst(tensor: Tensor): Transposed {
+  return { transposed: tensor };
+}
+
+/** Uploads what the recipe asks for, reads what it gives, frees the rest. */
+async function compute(
+  device: Device,
+  { inputs }: KernelCase,
+  recipe: (inputs: CaseInputs) => Outputs,
+): Promise<Record<string, Values>> {
+  const upload = ({ data, shape }: Values) => device.tensor(data, shape);
+  const outputs = inScope(device, () =>
+    recipe({
+      get: (name) => inputs[name] && upload(inputs[name]),
+      channelsLast: (name) => inputs[name] && upload(transpose(inputs[name])),
+    }),
+  );
+  const read: Record<string, Values> = {};
+  for (const [name, output] of Object.entries(outputs)) {
+    const tensor = tensorOf(output);
+    const values = { shape: tensor.shape, data: await tensor.data() };
+    read[name] = "transposed" in output ? transpose(values) : values;
+    tensor.dispose();
+  }
+  return read;
+}
+
+function inScope(device: Device, make: () => Outputs): Outputs {
+  using scope = device.scope();
+  const outputs = make();
+  for (const output of Object.values(outputs)) scope.keep(tensorOf(output));
+  return outputs;
+}
+
+function tensorOf(output: Tensor | Transposed): Tensor {
+  return "transposed" in output ? output.transposed : output;
+}
+
+/** Swaps the last two of three dimensions. */
+function transpose({ shape, data }: Values): Values {
+  const [batch, rows, columns] = shape;
+  const swapped = data.slice();
+  for (let b = 0; b < batch; b++) {
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++) swapped[(b * columns + c) * rows + r] = data[(b * rows + r) * columns + c];
+    }
+  }
+  return { shape: [batch, columns, rows], data: swapped };
+}
