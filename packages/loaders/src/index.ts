@@ -1,0 +1,13 @@
+export { memorySource, type ByteSource, type ReadOptions } from "./bytes.ts";
+export { dtypeWidth, fromFloat32, storedDTypes, toFloat32, type StoredDType } from "./dtype.ts";
+export { FetchError, ModelNotFoundError } from "./errors.ts";
+export { openFile } from "./file.ts";
+export { openBytes, openWeights } from "./open.ts";
+export type { LoadProgress } from "./progress.ts";
+export { openPytorchZip } from "./pytorch-zip.ts";
+export { openSafetensors } from "./safetensors.ts";
+export { safetensorsPieces, writeSafetensors, type TensorData } from "./safetensors-write.ts";
+export { openShards } from "./shards.ts";
+export { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "./source.ts";
+export { openUrl, type OpenUrlOptions } from "./url.ts";
+export type { ChunkOptions, TensorInfo, Weights } from "./weights.ts";

@@ -1,0 +1,61 @@
+import { memorySource, type ByteSource, type ReadOptions } from "./bytes.ts";
+import { openFile } from "./file.ts";
+import { openPytorchZip } from "./pytorch-zip.ts";
+import { openSafetensors } from "./safetensors.ts";
+import { openUrl, type OpenUrlOptions } from "./url.ts";
+import type { Weights } from "./weights.ts";
+
+/**
+ * Opens bytes wherever they are: a path or `file:` URL, an `http(s)` URL, a `File` or `Blob`, memory.
+ *
+ * @throws FetchError if a server does not give them.
+ * @throws Error if a file is missing or unreadable.
+ */
+export async function openBytes(
+  location: string | URL | Uint8Array | Blob,
+  options: OpenUrlOptions & { readonly name?: string } = {},
+): Promise<ByteSource> {
+  if (location instanceof Uint8Array) return memorySource(location, options.name ?? "memory");
+  if (location instanceof Blob) return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
+  return isHttp(location) ? openUrl(location, options) : openFile(location);
+}
+
+/** Whether a location is an `http:` or `https:` URL. */
+export function isHttp(location: string | URL): boolean {
+  return /^https?:/i.test(String(location));
+}
+
+/**
+ * Opens a file of weights, safetensors or PyTorch zip, by what it begins with. Closing the weights closes
+ * the source; a file that cannot be opened is closed at once.
+ *
+ * @throws SyntaxError if it is of no known format, or malformed.
+ */
+export async function openWeights(source: ByteSource, options: ReadOptions = {}): Promise<Weights> {
+  try {
+    const start = await source.read(0, Math.min(8, source.size), options);
+    if (startsWith(start, [0x50, 0x4b, 0x03, 0x04])) return await openPytorchZip(source, options);
+    refuseOtherFormats(source.name, start);
+    return await openSafetensors(source, options);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+function refuseOtherFormats(name: string, start: Uint8Array): void {
+  if (startsWith(start, [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46])) {
+    throw new SyntaxError(`Cannot read "${name}": it is in the legacy format of torch.save; load it in PyTorch 1.6 or later and save it again`);
+  }
+  if (startsWith(start, [0x47, 0x47, 0x55, 0x46])) {
+    throw new SyntaxError(`Cannot read "${name}": GGUF files are not supported yet, safetensors and PyTorch zip files are`);
+  }
+  // a safetensors file may begin with this byte too, but never has the last of its 8-byte header length
+  if (startsWith(start, [0x80]) && start[7] !== 0) {
+    throw new SyntaxError(`Cannot read "${name}": it is a bare pickle; save a state dict with torch.save, or as safetensors`);
+  }
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[i] === byte);
+}
