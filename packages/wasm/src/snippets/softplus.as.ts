@@ -1,0 +1,33 @@
+import { exp } from "./exp.as.ts";
+import { madd } from "./madd.as.ts";
+
+/**
+ * `log(1 + exp(x))` in four lanes, within 3 ulp: small results are as exact as large ones, since step sizes are small.
+ *
+ *     softplus(x) = max(x, 0) + log1p(exp(-|x|))
+ *
+ * Above 17 the second term is lost in rounding and the result is `x`.
+ */
+@inline
+export function softplus(x: v128): v128 {
+  const positive = f32x4.pmax(x, f32x4.splat(0)); // NaN passes
+  return f32x4.add(positive, log1p(exp(f32x4.neg(f32x4.abs(x)))));
+}
+
+/**
+ * `log(1 + e)` of e in [0, 1].
+ *
+ *     log(1 + e) = 2 · atanh(s)      s = e / (2 + e) <= 1 / 3      atanh(s) = s + s³ · p(s²)
+ *
+ * `p` has degree 3 and a relative error of 5e-9.
+ */
+@inline
+function log1p(e: v128): v128 {
+  const s = f32x4.div(e, f32x4.add(e, f32x4.splat(2)));
+  const square = f32x4.mul(s, s);
+  let p = madd(f32x4.splat(0.1400599330663681), square, f32x4.splat(0.14000903069972992));
+  p = madd(p, square, f32x4.splat(0.2001076340675354));
+  p = madd(p, square, f32x4.splat(0.3333320915699005));
+  const half = madd(f32x4.mul(p, square), s, s);
+  return f32x4.add(half, half);
+}
