@@ -1,0 +1,55 @@
+/** A parsed `config.json`, read field by field with messages that name the field. */
+export interface ConfigReader {
+  /** A whole number of at least `min` (default 1). Without a fallback the field must be there. */
+  int(field: string, options?: { readonly fallback?: number; readonly min?: number }): number;
+  /** A finite number above 0. */
+  positive(field: string, fallback?: number): number;
+  flag(field: string, fallback: boolean): boolean;
+  /** One of a few strings. */
+  oneOf(field: string, choices: readonly string[], fallback: string): string;
+  /** The reader of a nested object; an absent one reads as empty. */
+  object(field: string): ConfigReader;
+  /** The value as it stands. */
+  raw(field: string): unknown;
+}
+
+/** Reads `json`, which came from a file that messages call `file`. */
+export function readConfig(json: unknown, file: string, path = ""): ConfigReader {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    throw new SyntaxError(`Cannot read "${file}": ${path === "" ? "it" : `"${path}"`} is ${describe(json)} but an object was needed`);
+  }
+  const fields = json as Readonly<Record<string, unknown>>;
+  const fail = (field: string, needed: string): never => {
+    const found = fields[field] === undefined ? "is missing" : `is ${describe(fields[field])}`;
+    throw new TypeError(`Cannot read "${file}": "${path}${field}" ${found} but ${needed} was needed`);
+  };
+  return {
+    int(field, { fallback, min = 1 } = {}) {
+      const value = fields[field] ?? fallback;
+      if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
+      return fail(field, `a whole number of at least ${min}`);
+    },
+    positive(field, fallback) {
+      const value = fields[field] ?? fallback;
+      if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
+      return fail(field, "a number above 0");
+    },
+    flag(field, fallback) {
+      const value = fields[field] ?? fallback;
+      return typeof value === "boolean" ? value : fail(field, "true or false");
+    },
+    oneOf(field, choices, fallback) {
+      const value = fields[field] ?? fallback;
+      if (typeof value === "string" && choices.includes(value)) return value;
+      return fail(field, `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`);
+    },
+    object: (field) => readConfig(fields[field] ?? {}, file, `${path}${field}.`),
+    raw: (field) => fields[field],
+  };
+}
+
+function describe(value: unknown): string {
+  if (value === null || typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return `"${value.slice(0, 40)}"`;
+  return Array.isArray(value) ? "a list" : `an ${typeof value}`;
+}

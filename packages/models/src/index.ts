@@ -1,0 +1,9 @@
+export { defineModel, type Architecture, type CausalModel, type ForwardOptions, type ForwardResult, type LayerState } from "./define.ts";
+export { generateTokens, type GeneratedToken } from "./generate.ts";
+export { LanguageModel, type GeneratedText, type LanguageForwardOptions } from "./language-model.ts";
+export { fillParameters, loadModel, type LoadModelOptions } from "./load.ts";
+export { resolveOptions, type GenerateOptions, type ResolvedOptions } from "./options.ts";
+export { architectureOf, modelTypeOf, modelTypes } from "./registry.ts";
+export { argmax, sampleToken, type SamplingOptions } from "./sample.ts";
+export type { Score, ScoreOptions } from "./score.ts";
+export { State } from "./state.ts";

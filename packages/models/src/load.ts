@@ -1,0 +1,111 @@
+import { toFloat32, type ModelFiles, type StoredDType, type Weights } from "@elapid/loaders";
+import { blank } from "@elapid/nn";
+import { bytesOf, formatShape, type Device, type Tensor } from "@elapid/tensor";
+import { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
+import { readConfig } from "./config.ts";
+import { checkpointName, type Architecture, type CausalModel } from "./define.ts";
+import { LanguageModel } from "./language-model.ts";
+import { architectureOf, modelTypeOf } from "./registry.ts";
+
+export interface LoadModelOptions {
+  /** Rejects the loading with the signal's reason when it aborts, and frees what was loaded. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const CONFIG = "config.json";
+const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
+
+/**
+ * Builds the model that a checkpoint's `config.json` names and fills it from its weights, tensor by
+ * tensor: at no time are weights held twice.
+ *
+ * @throws TypeError or SyntaxError that names the file, and the field or tensor, that does not fit.
+ */
+export async function loadModel(files: ModelFiles, device: Device, options: LoadModelOptions = {}): Promise<LanguageModel> {
+  const { signal } = options;
+  const json = await files.json(CONFIG);
+  if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
+  const type = modelTypeOf(json, CONFIG);
+  const architecture = await architectureOf(type, CONFIG);
+  const build = architecture.configure(readConfig(json, CONFIG));
+  const tokenizer = await loadTokenizer(files);
+  const generation = await files.json("generation_config.json");
+  const weights = await files.weights();
+  try {
+    const model = build(blank(device));
+    try {
+      await fillParameters(model, architecture, weights, signal);
+      model.freeze();
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return new LanguageModel({ name: files.name, type, json, generation, model, tokenizer, device });
+  } finally {
+    await weights.close();
+  }
+}
+
+async function loadTokenizer(files: ModelFiles): Promise<Tokenizer | undefined> {
+  const tokenizer = await files.json("tokenizer.json");
+  if (tokenizer === undefined) return undefined;
+  const config = await files.json("tokenizer_config.json");
+  const chatTemplate = await files.text("chat_template.jinja");
+  return createTokenizer({ tokenizer, config, chatTemplate });
+}
+
+/** Copies every parameter from the checkpoint to the device, after checking that names, dtypes and shapes all fit. */
+export async function fillParameters(
+  model: CausalModel,
+  { names, ignored = [] }: Pick<Architecture, "names" | "ignored">,
+  weights: Weights,
+  signal?: AbortSignal,
+): Promise<void> {
+  const parameters = new Map([...model.parameters()].map(([path, tensor]) => [checkpointName(path, names), tensor]));
+  checkNames(parameters, weights, ignored);
+  for (const [name, parameter] of parameters) checkTensor(name, parameter, weights);
+  for (const [name, parameter] of parameters) {
+    const { dtype } = weights.tensors.get(name)!;
+    let offset = 0;
+    for await (const chunk of weights.chunks(name, { ...(signal && { signal }), chunkBytes: 4 * 2 ** 20 })) {
+      const bytes = dtype === "f32" ? chunk : bytesOf(toFloat32(chunk, dtype));
+      parameter.device.write(parameter, bytes, offset);
+      offset += bytes.byteLength;
+    }
+    // a queue that uploads must not pile up copies of the weights
+    await parameter.device.finish();
+  }
+}
+
+function checkNames(parameters: ReadonlyMap<string, Tensor>, weights: Weights, ignored: readonly string[]): void {
+  const missing = [...parameters.keys()].filter((name) => !weights.tensors.has(name));
+  const surplus = [...weights.tensors.keys()].filter((name) => !parameters.has(name) && !ignored.includes(name));
+  if (missing.length > 0) {
+    throw new TypeError(`Cannot load "${weights.name}": ${count(missing)} asked for by the config but missing: ${list(missing)}${
+      surplus.length > 0 ? `; not asked for: ${list(surplus)}` : ""}`);
+  }
+  if (surplus.length > 0) {
+    throw new TypeError(`Cannot load "${weights.name}": ${count(surplus)} in it but not part of the model that the config describes: ${list(surplus)}`);
+  }
+}
+
+function checkTensor(name: string, parameter: Tensor, weights: Weights): void {
+  const { dtype, shape } = weights.tensors.get(name)!;
+  if (!FLOATS.includes(dtype)) {
+    throw new TypeError(`Cannot load "${weights.name}": tensor "${name}" is ${dtype} but one of ${FLOATS.join(", ")} was needed`);
+  }
+  if (formatShape(shape) !== formatShape(parameter.shape)) {
+    throw new TypeError(
+      `Cannot load "${weights.name}": tensor "${name}" has shape ${formatShape(shape)} but the config asks for ${formatShape(parameter.shape)}`,
+    );
+  }
+}
+
+function count(names: readonly string[]): string {
+  return names.length === 1 ? "1 tensor is" : `${names.length} tensors are`;
+}
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => `"${name}"`).join(", ");
+  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+}

@@ -1,0 +1,125 @@
+import type { RandomSource } from "@elapid/tensor";
+
+export interface SamplingOptions {
+  /** Divides the logits; 0 takes the likeliest token. */
+  readonly temperature: number;
+  /** Keeps only the `topK` likeliest; 0 keeps all. */
+  readonly topK: number;
+  /** Keeps the fewest tokens that together have this probability; 1 keeps all. */
+  readonly topP: number;
+  /** Keeps tokens with at least this share of the likeliest one's probability; 0 keeps all. */
+  readonly minP: number;
+  /** Divides positive, multiplies negative logits of tokens that were there already (Keskar et al. 2019); 1 does nothing. */
+  readonly repetitionPenalty: number;
+}
+
+/**
+ * Picks the next token. The order is that of transformers: repetition penalty, temperature, top-k,
+ * top-p, min-p. Equal logits rank by id, so that the choice is the same on every device that
+ * computes the same logits.
+ *
+ * @param logits one number a token of the vocabulary; may be changed
+ * @param seen tokens of prompt and answer so far
+ * @throws RangeError if a logit is NaN, or none is above -Infinity.
+ */
+export function sampleToken(
+  logits: Float32Array,
+  seen: ReadonlySet<number>,
+  { temperature, topK, topP, minP, repetitionPenalty }: SamplingOptions,
+  random: RandomSource,
+): number {
+  if (repetitionPenalty !== 1) {
+    for (const id of seen) logits[id] = logits[id] > 0 ? logits[id] / repetitionPenalty : logits[id] * repetitionPenalty;
+  }
+  const likeliest = argmax(logits);
+  if (temperature === 0) return likeliest;
+
+  const peak = logits[likeliest];
+  const weights = new Float64Array(logits.length);
+  let total = 0;
+  for (let id = 0; id < logits.length; id++) total += weights[id] = Math.exp((logits[id] - peak) / temperature);
+  if (topK === 0 && topP === 1) {
+    // nothing to rank: min-p alone is a threshold
+    if (minP > 0) {
+      total = 0;
+      for (let id = 0; id < weights.length; id++) total += weights[id] = weights[id] >= minP ? weights[id] : 0;
+    }
+    return draw(weights.keys(), weights, total, random) ?? likeliest;
+  }
+  const kept = rank(weights, topK, topP, minP);
+  return draw(kept, weights, kept.reduce((sum, id) => sum + weights[id], 0), random) ?? likeliest;
+}
+
+/** The first of the largest logits. */
+export function argmax(logits: Float32Array): number {
+  let best = -1;
+  let peak = -Infinity;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id];
+    if (logit > peak) {
+      peak = logit;
+      best = id;
+    } else if (Number.isNaN(logit)) {
+      throw new RangeError(`Cannot pick a token: the logit of token ${id} is NaN; the weights or the state are damaged`);
+    }
+  }
+  if (best === -1) throw new RangeError("Cannot pick a token: no logit is above -Infinity");
+  return best;
+}
+
+function draw(ids: Iterable<number>, weights: Float64Array, total: number, random: RandomSource): number | undefined {
+  let left = random.next() * total;
+  let last: number | undefined;
+  for (const id of ids) {
+    if (weights[id] === 0) continue;
+    last = id;
+    left -= weights[id];
+    if (left < 0) break;
+  }
+  return last;
+}
+
+/**
+ * Ids that survive top-k, top-p and min-p, likeliest first. A heap gives them one by one, so the cost is
+ * one pass over the vocabulary and a logarithm for each survivor.
+ */
+function rank(weights: Float64Array, topK: number, topP: number, minP: number): number[] {
+  const above = (a: number, b: number) => weights[a] > weights[b] || (weights[a] === weights[b] && a < b);
+  const heap = Int32Array.from(weights.keys());
+  let size = heap.length;
+  const sink = (at: number) => {
+    const id = heap[at];
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && above(heap[child + 1], heap[child])) child++;
+      if (!above(heap[child], id)) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = id;
+  };
+  for (let at = (size >> 1) - 1; at >= 0; at--) sink(at);
+
+  const pop = () => {
+    const id = heap[0];
+    heap[0] = heap[--size];
+    if (size > 0) sink(0);
+    return id;
+  };
+  const limit = topK === 0 ? size : Math.min(topK, size);
+  const ranked: number[] = [];
+  // top-p counts the probability that top-k has left
+  let total = topK === 0 ? weights.reduce((sum, weight) => sum + weight, 0) : 0;
+  if (topK > 0) {
+    while (ranked.length < limit) ranked.push(pop());
+    total = ranked.reduce((sum, id) => sum + weights[id], 0);
+  }
+  let sum = 0;
+  for (let i = 0; i < limit; i++) {
+    if (i === ranked.length) ranked.push(pop());
+    if (i > 0 && (sum >= topP * total || weights[ranked[i]] < minP)) return ranked.slice(0, i);
+    sum += weights[ranked[i]];
+  }
+  return ranked;
+}
