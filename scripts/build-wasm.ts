@@ -30,7 +30,7 @@ const variants = {
   relaxed: ["simd", "threads", "relaxed-simd"],
 };
 
-const files = (pattern: string) => globSync(pattern, { cwd: root }).sort();
+const files = (pattern: string) => globSync(pattern, { cwd: root }).toSorted();
 
 function inputsHash(paths: string[]): string {
   const hash = createHash("sha256");
@@ -44,10 +44,9 @@ async function compile(entries: string[], features: string[], memoryBase: number
   const { error, stderr } = await asc.main(
     [
       ...entries,
-      ...["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--enable", features.join()],
-      ...["--importMemory", "--noExportMemory", "--sharedMemory", "--maximumMemory", `${PAGE}`],
-      ...["--initialMemory", `${Math.floor(memoryBase / PAGE) + 1}`, "--memoryBase", `${memoryBase}`],
-      ...["--outFile", "kernels.wasm"],
+      ..."-O3 --noAssert --runtime stub --use abort= --importMemory --noExportMemory --sharedMemory".split(" "),
+      ...`--enable ${features.join()} --memoryBase ${memoryBase} --outFile kernels.wasm`.split(" "),
+      ...`--initialMemory ${Math.floor(memoryBase / PAGE) + 1} --maximumMemory ${PAGE}`.split(" "),
     ],
     {
       readFile: (name, base) => {
