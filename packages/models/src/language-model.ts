@@ -2,7 +2,7 @@ import { dispose, type Device, Tensor } from "@elapid/tensor";
 import type { Tokenizer } from "@elapid/tokenizers";
 import type { CausalModel, ForwardOptions } from "./define.ts";
 import { generateTokens } from "./generate.ts";
-import { resolveOptions, type GenerateOptions, type ResolvedOptions } from "./options.ts";
+import { advisedOptions, resolveOptions, type GenerateOptions, type ResolvedOptions } from "./options.ts";
 import { scoreTokens, type Score, type ScoreOptions } from "./score.ts";
 import { State } from "./state.ts";
 import { StopStrings } from "./stop.ts";
@@ -15,6 +15,7 @@ interface Parts {
   readonly model: CausalModel;
   readonly tokenizer: Tokenizer | undefined;
   readonly device: Device;
+  readonly ownsDevice: boolean;
 }
 
 export interface LanguageForwardOptions extends Pick<ForwardOptions, "logits" | "onHidden"> {
@@ -50,15 +51,20 @@ export class LanguageModel {
   readonly eosIds: ReadonlySet<number>;
   /** The id that begins a text, where the model has one. */
   readonly bosId: number | undefined;
+  /** Options of `generate` that the author of the model advises; they hold where the caller says nothing. */
+  readonly advised: GenerateOptions;
+  readonly #ownsDevice: boolean;
 
-  constructor({ name, type, json, generation, model, tokenizer, device }: Parts) {
+  constructor({ name, type, json, generation, model, tokenizer, device, ownsDevice }: Parts) {
     this.name = name;
     this.modelType = type;
     this.config = json;
     this.device = device;
+    this.#ownsDevice = ownsDevice;
     this.tokenizer = tokenizer;
     this.model = model;
     this.eosIds = new Set(idsOf(generation, "eos_token_id") ?? idsOf(json, "eos_token_id") ?? []);
+    this.advised = advisedOptions(generation);
     this.bosId = tokenizer?.bosId ?? idsOf(json, "bos_token_id")?.[0];
   }
 
@@ -97,7 +103,7 @@ export class LanguageModel {
     prompt: string | readonly number[] | readonly string[],
     options: GenerateOptions = {},
   ): AsyncGenerator<string, void> | AsyncGenerator<GeneratedText, void> {
-    const resolved = resolveOptions(options);
+    const resolved = resolveOptions(options, this.advised);
     if (isBatch(prompt)) return this.#generate(prompt.map((text) => this.#promptIds(text)), resolved);
     return textOnly(this.#generate([this.#promptIds(prompt)], resolved));
   }
@@ -108,9 +114,10 @@ export class LanguageModel {
     return scoreTokens(this.model, this.device, ids, options);
   }
 
-  /** Frees the weights. The device is the caller's. */
+  /** Frees the weights, and the device if it was opened for this model. */
   dispose(): void {
     this.model.dispose();
+    if (this.#ownsDevice) this.device.dispose();
   }
 
   [dispose](): void {
@@ -123,7 +130,9 @@ export class LanguageModel {
     const counts = prompts.map(() => 0);
     const ended = prompts.map(() => false);
     const tokens = generateTokens(this.model, this.device, prompts, options, ({ index }) => ended[index]);
-    for await (const { index, id } of tokens) {
+    for await (const token of tokens) {
+      const { index, id } = token;
+      options.onToken?.(token);
       const { decoder, stops } = texts[index];
       const isEos = this.eosIds.has(id);
       let text = isEos ? "" : stops.push(decoder.push(id));

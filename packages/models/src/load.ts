@@ -10,6 +10,8 @@ import { architectureOf, modelTypeOf } from "./registry.ts";
 export interface LoadModelOptions {
   /** Rejects the loading with the signal's reason when it aborts, and frees what was loaded. */
   readonly signal?: AbortSignal | undefined;
+  /** Disposing of the model disposes of the device too. Default `false`. */
+  readonly ownsDevice?: boolean;
 }
 
 const CONFIG = "config.json";
@@ -22,7 +24,7 @@ const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
  * @throws TypeError or SyntaxError that names the file, and the field or tensor, that does not fit.
  */
 export async function loadModel(files: ModelFiles, device: Device, options: LoadModelOptions = {}): Promise<LanguageModel> {
-  const { signal } = options;
+  const { signal, ownsDevice = false } = options;
   const json = await files.json(CONFIG);
   if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
   const type = modelTypeOf(json, CONFIG);
@@ -40,7 +42,7 @@ export async function loadModel(files: ModelFiles, device: Device, options: Load
       model.dispose();
       throw error;
     }
-    return new LanguageModel({ name: files.name, type, json, generation, model, tokenizer, device });
+    return new LanguageModel({ name: files.name, type, json, generation, model, tokenizer, device, ownsDevice });
   } finally {
     await weights.close();
   }

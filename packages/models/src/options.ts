@@ -1,4 +1,5 @@
 import { closest } from "fastest-levenshtein";
+import type { GeneratedToken } from "./generate.ts";
 import type { SamplingOptions } from "./sample.ts";
 
 /** How to go on from a prompt. Names in snake_case, as transformers has them, are accepted too. */
@@ -11,6 +12,8 @@ export interface GenerateOptions extends Partial<SamplingOptions> {
   readonly stop?: string | readonly string[];
   /** Ends the generation, within one token, with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Told of every token as it is made, those that end a text included. */
+  readonly onToken?: (token: GeneratedToken) => void;
 }
 
 /** Options with all defaults filled in. */
@@ -19,6 +22,7 @@ export interface ResolvedOptions extends SamplingOptions {
   readonly seed: number;
   readonly stop: readonly string[];
   readonly signal: AbortSignal | undefined;
+  readonly onToken: GenerateOptions["onToken"];
 }
 
 const RANGES: Readonly<Record<string, { readonly min: number; readonly max: number; readonly whole?: true }>> = {
@@ -30,7 +34,7 @@ const RANGES: Readonly<Record<string, { readonly min: number; readonly max: numb
   repetitionPenalty: { min: Number.MIN_VALUE, max: 1000 },
   seed: { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true },
 };
-const NAMES = [...Object.keys(RANGES), "stop", "signal"];
+const NAMES = [...Object.keys(RANGES), "stop", "signal", "onToken"];
 const ALIASES: Readonly<Record<string, string>> = {
   max_new_tokens: "maxTokens",
   maxNewTokens: "maxTokens",
@@ -43,14 +47,14 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks options and fills in the defaults: temperature 1, no filter, no penalty, 128 tokens.
+ * Checks options and fills in what is advised, and then the defaults: temperature 1, no filter, no penalty, 128 tokens.
  *
  * @throws TypeError for an unknown option, naming the nearest one, or a value of the wrong kind;
  * RangeError for a number out of range.
  */
-export function resolveOptions(options: GenerateOptions): ResolvedOptions {
+export function resolveOptions(options: GenerateOptions, advised: GenerateOptions = {}): ResolvedOptions {
   const given: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) {
+  for (const [key, value] of [...Object.entries(advised), ...Object.entries(options)]) {
     const name = ALIASES[key] ?? key;
     if (!NAMES.includes(name)) {
       throw new TypeError(`Cannot generate: there is no option "${key}"; the nearest is "${closest(key, NAMES)}"`);
@@ -58,7 +62,7 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     if (value !== undefined) given[name] = value;
   }
   for (const [name, range] of Object.entries(RANGES)) checkNumber(name, given[name], range);
-  const { stop = [], signal } = given;
+  const { stop = [], signal, onToken } = given;
   const stops = typeof stop === "string" ? [stop] : stop;
   if (!Array.isArray(stops) || !stops.every((text): text is string => typeof text === "string" && text !== "")) {
     throw new TypeError('Cannot generate: "stop" must be a string, or a list of strings, and none of them empty');
@@ -66,6 +70,7 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError('Cannot generate: "signal" must be an AbortSignal');
   }
+  if (onToken !== undefined && typeof onToken !== "function") throw new TypeError('Cannot generate: "onToken" must be a function');
   const number = (name: string, fallback: number) => (given[name] as number | undefined) ?? fallback;
   return {
     maxTokens: number("maxTokens", 128),
@@ -77,7 +82,20 @@ export function resolveOptions(options: GenerateOptions): ResolvedOptions {
     seed: number("seed", Math.floor(Math.random() * 2 ** 32)),
     stop: stops,
     signal,
+    onToken: onToken as GenerateOptions["onToken"],
   };
+}
+
+/**
+ * What the author of a model advises: the options in its `generation_config.json`, where that asks for
+ * sampling. They stand in for options that the caller leaves out.
+ */
+export function advisedOptions(generation: unknown): GenerateOptions {
+  const json = (generation ?? {}) as Readonly<Record<string, unknown>>;
+  if (json.do_sample !== true) return {};
+  const { temperature, top_k: topK, top_p: topP, min_p: minP, repetition_penalty: repetitionPenalty, max_new_tokens: maxTokens } = json;
+  const advised = Object.entries({ temperature, topK, topP, minP, repetitionPenalty, maxTokens });
+  return Object.fromEntries(advised.filter(([, value]) => typeof value === "number"));
 }
 
 function checkNumber(name: string, value: unknown, { min, max, whole }: (typeof RANGES)[string]): void {
