@@ -1,0 +1,108 @@
+import { AddedTokenSplitter, readAddedToken, type AddedToken } from "./added-tokens.ts";
+import { readDecoder } from "./decode/read-decoder.ts";
+import { JsonField } from "./json-field.ts";
+import { readModel } from "./models/model.ts";
+import type { Pieces } from "./models/vocab.ts";
+import { readPostProcessor } from "./post-process.ts";
+import { readNormalizer } from "./text/normalize.ts";
+import { readPreTokenizer } from "./text/pre-tokenize.ts";
+import { TextTokenizer, type ChatParts } from "./text-tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** The files of a tokenizer, parsed. */
+export interface TokenizerFiles {
+  /** tokenizer.json. */
+  readonly tokenizer: unknown;
+  /** tokenizer_config.json: which tokens begin, end and pad a text, and often the chat template. */
+  readonly config?: unknown;
+  /** The text of chat_template.jinja, which goes before the config's. */
+  readonly chatTemplate?: string;
+}
+
+/**
+ * Makes a tokenizer from the files that Hugging Face's libraries save.
+ *
+ * @throws TypeError if a field is missing or of the wrong kind, SyntaxError if it makes no sense; both name file and field.
+ *
+ * @example
+ * const tokenizer = createTokenizer({ tokenizer: JSON.parse(await readFile("tokenizer.json", "utf8")) });
+ */
+export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFiles): Tokenizer {
+  const json = new JsonField("tokenizer.json", "", tokenizer);
+  const settings = new JsonField("tokenizer_config.json", "", config ?? {});
+  const model = readModel(json.get("model"));
+  const normalize = readNormalizer(json.get("normalizer"));
+  const preTokenize = readPreTokenizer(json.get("pre_tokenizer"));
+  const added = readAddedTokens(json, settings);
+  const splitter = new AddedTokenSplitter(added, normalize);
+
+  const idOf = new Map(model.vocab.idOf);
+  const tokenOf = new Map(model.vocab.tokenOf);
+  for (const { content, id } of added) {
+    idOf.set(content, id);
+    tokenOf.set(id, content);
+  }
+  const role = (name: string) => {
+    const token = readTokenName(settings.get(name));
+    return token === undefined ? undefined : idOf.get(token);
+  };
+
+  return new TextTokenizer({
+    pieces(text) {
+      const pieces: Pieces = { ids: [], texts: [] };
+      splitter.split(text).forEach((section, i) => {
+        if (section.id === undefined) {
+          for (const word of preTokenize(section.text, i === 0)) model.tokenize(word, pieces);
+        } else {
+          pieces.ids.push(section.id);
+          pieces.texts.push(section.text);
+        }
+      });
+      return pieces;
+    },
+    postProcess: readPostProcessor(json.get("post_processor")),
+    decodeStep: readDecoder(json.get("decoder")),
+    idOf,
+    tokenOf,
+    specialIds: new Set(added.filter((token) => token.special).map((token) => token.id)),
+    roles: { bos: role("bos_token"), eos: role("eos_token"), pad: role("pad_token"), unk: role("unk_token") ?? model.unkId },
+    chat: readChat(settings, chatTemplate),
+  });
+}
+
+/** The added tokens of tokenizer.json, and those that only the config lists. */
+function readAddedTokens(json: JsonField, settings: JsonField): AddedToken[] {
+  const listed = json.get("added_tokens");
+  const tokens = listed.present ? listed.items().map((item) => readAddedToken(item)) : [];
+  const known = new Set(tokens.map((token) => token.id));
+  const decoder = settings.get("added_tokens_decoder");
+  for (const [id, item] of decoder.present ? Object.keys(decoder.object()).map((id) => [Number(id), decoder.get(id)] as const) : []) {
+    if (!Number.isSafeInteger(id) || id < 0) decoder.invalid(`has the key ${JSON.stringify(item.path)}, needed a token id`);
+    if (!known.has(id)) tokens.push(readAddedToken(item, id));
+  }
+  return tokens;
+}
+
+/** A token in a config is its text, or an object with it. */
+function readTokenName(field: JsonField): string | undefined {
+  if (!field.present) return undefined;
+  return typeof field.value === "string" ? field.value : field.get("content").string();
+}
+
+/** Tokens that templates know by these names. */
+const NAMED_TOKENS = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+function readChat(settings: JsonField, chatTemplate: string | undefined): ChatParts | undefined {
+  const variables: Record<string, string> = {};
+  for (const name of NAMED_TOKENS) {
+    const token = readTokenName(settings.get(name));
+    if (token !== undefined) variables[name] = token;
+  }
+  if (chatTemplate !== undefined) return { file: "chat_template.jinja", templates: new Map([["default", chatTemplate]]), variables };
+  const field = settings.get("chat_template");
+  if (!field.present) return undefined;
+  const templates = Array.isArray(field.value)
+    ? field.items().map((item) => [item.get("name").string(), item.get("template").string()] as const)
+    : [["default", field.string()] as const];
+  return { file: "tokenizer_config.json", templates: new Map(templates), variables };
+}
