@@ -1,0 +1,220 @@
+import {
+  runReference,
+  sizeOf,
+  UnsupportedError,
+  viewAs,
+  type Allocation,
+  type Backend,
+  type OpCall,
+  type View,
+} from "@elapid/tensor";
+import { MAX_ARGS } from "./control.ts";
+import type { WasmKernel } from "./kernel.ts";
+import { Block, BLOCK_ALIGNMENT, Heap } from "./memory.ts";
+import { detectSimd, instantiate, moduleBytes, type SimdBuild } from "./module.ts";
+import { canShareMemory, hardwareThreads } from "./runtime.ts";
+import { ThreadPool } from "./threads.ts";
+
+/** Memory bandwidth, not arithmetic, limits a model on more threads than this. */
+const MAX_DEFAULT_THREADS = 8;
+/** Elementary steps below which a call runs on the caller's thread, for waking the others takes as long. */
+const WORTH_SHARING = 16_384;
+
+/** How `openWasm` opens a device. */
+export interface WasmOptions {
+  /** Kernels by op; where several take a call, the first one does it. */
+  readonly kernels: readonly WasmKernel[];
+  /** Default: what the machine runs at once, at most 8; 1 where memory cannot be shared. */
+  readonly threads?: number;
+  /** Default: the best build that the engine runs. */
+  readonly simd?: SimdBuild;
+  /** Default: whether threads can share memory here. */
+  readonly sharedMemory?: boolean;
+  /** Most bytes of memory, constants and scratch included. Default and maximum: 4 GiB. */
+  readonly maximumBytes?: number;
+}
+
+/**
+ * Opens the backend that runs WebAssembly kernels on threads; resolves when the threads are ready.
+ *
+ * ```ts
+ * const device = new Device(await openWasm({ kernels: [...opsKernels, ...scanKernels] }));
+ * ```
+ *
+ * @throws UnsupportedError if the engine has no WebAssembly SIMD, or not what was asked for.
+ * @throws RangeError if `threads` is not a whole number of at least 1.
+ */
+export async function openWasm({
+  kernels,
+  sharedMemory = canShareMemory(),
+  threads = sharedMemory ? Math.min(hardwareThreads(), MAX_DEFAULT_THREADS) : 1,
+  simd = detectSimd(),
+  maximumBytes,
+}: WasmOptions): Promise<Backend> {
+  const action = 'Cannot open "wasm"';
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RangeError(`${action}: threads is ${threads} but a whole number of at least 1 was needed`);
+  }
+  if (threads > 1 && !sharedMemory) {
+    throw new UnsupportedError(`${action}: ${threads} threads need shared memory, which a page has when it is cross-origin isolated`);
+  }
+  if (simd === undefined || (simd === "relaxed" && detectSimd() !== "relaxed")) {
+    throw new UnsupportedError(`${action}: this engine has no ${simd === undefined ? "" : "relaxed "}WebAssembly SIMD`);
+  }
+  const heap = new Heap(sharedMemory, maximumBytes);
+  const modules = [...new Set(kernels.map(({ module }) => module))];
+  const bytes = modules.map((module) => moduleBytes(module, simd, sharedMemory));
+  const loaded = await instantiate(bytes, heap.memory);
+  const entries = kernels.map(({ module, entry }) => [modules.indexOf(module), entry] as const);
+  const pool = await ThreadPool.open({
+    memory: heap.memory,
+    modules: bytes,
+    entries,
+    kernels: entries.map(([module, entry], i) => {
+      const found = loaded[module][entry];
+      if (found === undefined) {
+        throw new TypeError(`${action}: module "${modules[module].name}" has no function "${entry}" for "${kernels[i].op.name}"`);
+      }
+      return found;
+    }),
+    threads,
+  });
+  return new WasmBackend(heap, pool, kernels, simd);
+}
+
+/** A kernel with the call object that its `args` reads, made once and filled for every call. */
+interface Prepared {
+  readonly index: number;
+  readonly kernel: WasmKernel;
+  readonly call: {
+    dims: OpCall["dims"];
+    attributes: OpCall["attributes"];
+    readonly inputs: Record<string, number>;
+    readonly outputs: Record<string, number>;
+  };
+}
+
+/** Tensors in one WebAssembly memory; ops run when they are called. */
+class WasmBackend implements Backend {
+  readonly kind = "wasm";
+  readonly description: string;
+  readonly alignment = BLOCK_ALIGNMENT;
+  liveBytes = 0;
+  peakBytes = 0;
+  readonly #heap: Heap;
+  readonly #pool: ThreadPool;
+  readonly #kernels = new Map<string, Prepared[]>();
+  readonly #args = new Int32Array(MAX_ARGS);
+  #scratch: Block | undefined;
+
+  constructor(heap: Heap, pool: ThreadPool, kernels: readonly WasmKernel[], simd: SimdBuild) {
+    this.#heap = heap;
+    this.#pool = pool;
+    kernels.forEach((kernel, index) => {
+      const call = { dims: {}, attributes: {}, inputs: {}, outputs: {} };
+      const known = this.#kernels.get(kernel.op.name) ?? [];
+      this.#kernels.set(kernel.op.name, [...known, { index, kernel, call }]);
+    });
+    const build = simd === "relaxed" ? "relaxed SIMD" : "SIMD128";
+    const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
+    this.description = `wasm: ${build}, ${threads}${pool.failure === "" ? "" : ` (${pool.failure})`}`;
+  }
+
+  allocate(bytes: number): Allocation {
+    const block = this.#heap.allocate(bytes);
+    this.liveBytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    return block;
+  }
+
+  free(allocation: Allocation): void {
+    this.liveBytes -= allocation.bytes;
+    this.#heap.free(allocation as Block);
+  }
+
+  write(allocation: Allocation, offset: number, bytes: Uint8Array): void {
+    this.#heap.bytes.set(bytes, (allocation as Block).address + offset);
+  }
+
+  async read(allocation: Allocation, offset: number, length: number): Promise<Uint8Array> {
+    const start = (allocation as Block).address + offset;
+    return this.#heap.bytes.slice(start, start + length);
+  }
+
+  run(call: OpCall): "kernel" | "reference" {
+    const prepared = this.#choose(call);
+    if (prepared === undefined) {
+      runReference(call, (view) => {
+        const start = addressOf(view);
+        return viewAs(view.dtype, this.#heap.bytes.subarray(start, start + sizeOf(view.shape) * 4));
+      });
+      return "reference";
+    }
+    const { index, kernel, call: filled } = prepared;
+    const { dims, attributes } = call;
+    filled.dims = dims;
+    filled.attributes = attributes;
+    let moved = 0;
+    for (const { name } of kernel.op.inputs) {
+      const view = call.inputs[name];
+      filled.inputs[name] = view === undefined ? 0 : addressOf(view);
+      if (view !== undefined) moved += sizeOf(view.shape);
+    }
+    for (const { name } of kernel.op.outputs) {
+      const view = call.outputs[name];
+      filled.outputs[name] = addressOf(view);
+      moved += sizeOf(view.shape);
+    }
+    this.#args.set(kernel.args(filled));
+    const units = kernel.units(dims);
+    const steps = kernel.cost === undefined ? moved : units * kernel.cost(dims);
+    const alone = this.#pool.threads === 1 || steps < WORTH_SHARING;
+    const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes));
+    const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.threads);
+    if (alone) this.#pool.runAlone(index, 0, units, this.#args, scratch);
+    else this.#pool.run(index, units, kernel.grain ?? 1, this.#args, scratch, scratchBytes);
+    return "kernel";
+  }
+
+  async finish(): Promise<void> {}
+
+  dispose(): void {
+    this.#pool.stop();
+  }
+
+  #choose({ op, dims, attributes, inputs }: OpCall): Prepared | undefined {
+    const candidates = this.#kernels.get(op.name);
+    if (candidates === undefined) return undefined;
+    for (const candidate of candidates) {
+      const { suits } = candidate.kernel;
+      if (suits === undefined || suits(dims, attributes, namesGiven(inputs))) return candidate;
+    }
+    return undefined;
+  }
+
+  /** Address of at least so many bytes for the kernels' scratch, the same from call to call. */
+  #reserve(bytes: number): number {
+    if (this.#scratch === undefined || this.#scratch.bytes < bytes) {
+      if (bytes === 0) return 0;
+      if (this.#scratch !== undefined) this.#heap.free(this.#scratch);
+      this.#scratch = undefined; // should the next line throw
+      this.#scratch = this.#heap.allocate(bytes);
+    }
+    return this.#scratch.address;
+  }
+}
+
+function addressOf({ allocation, offset }: View): number {
+  return (allocation as Block).address + offset;
+}
+
+function namesGiven(inputs: OpCall["inputs"]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const name in inputs) if (inputs[name] !== undefined) names.add(name);
+  return names;
+}
+
+/** Up to whole cache lines, so that threads do not write into each other's. */
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+}

@@ -1,0 +1,3 @@
+export { openWasm, type WasmOptions } from "./backend.ts";
+export { defineKernel, f32Bits, type KernelCall, type KernelDefinition, type KernelModule, type WasmKernel } from "./kernel.ts";
+export type { SimdBuild } from "./module.ts";
