@@ -1,0 +1,77 @@
+/**
+ * Causal convolution, one pass over time. A unit is up to 32 neighbouring channels of one sequence, computed four at a
+ * time, a lane each. Their taps, turned to `width channels`, and their windows, oldest input first, stay in scratch:
+ * 256 bytes a tap. The sum runs over the taps in order, the bias first.
+ *
+ * Work: a multiply-add for each `batch · time · inner · width`, and a sigmoid for each element where SiLU follows.
+ */
+import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
+
+const CHANNELS = 32;
+
+export function causalConv1dForward(
+  begin: i32, end: i32, scratch: usize,
+  time: i32, inner: i32, width: i32,
+  x: usize, weight: usize, bias: usize, initialState: usize, mask: usize,
+  y: usize, finalState: usize,
+  activate: i32,
+): void {
+  const blocks = (inner + CHANNELS - 1) / CHANNELS;
+  const past = width - 1;
+  const taps = scratch;
+  const windows = at(scratch, CHANNELS * width);
+  const zero = f32x4.splat(0);
+
+  for (let unit = begin; unit < end; unit++) {
+    const b = unit / blocks;
+    const first = (unit % blocks) * CHANNELS;
+    const last = min(first + CHANNELS, inner);
+    const channels = (b * inner + first) * past;
+
+    for (let e = first; e < last; e += 4) {
+      const lane = (e - first) * width;
+      for (let k = 0; k < width; k++) {
+        v128.store(at(taps, lane + k * 4), gather4(at(weight, e * width + k), width, last - e));
+      }
+      // a window has one place more than the state: the first of them is about to leave it
+      for (let k = 0; k < past; k++) {
+        const from = at(initialState, channels + (e - first) * past + k);
+        v128.store(at(windows, lane + (k + 1) * 4), initialState ? gather4(from, past, last - e) : zero);
+      }
+    }
+
+    for (let t = 0; t < time; t++) {
+      const row = b * time + t;
+      const ignored = mask != 0 && load<i32>(at(mask, row)) == 0;
+      for (let e = first; e < last; e += 4) {
+        const count = last - e;
+        const here = row * inner + e;
+        if (ignored) {
+          store4(at(y, here), zero, count);
+          continue;
+        }
+        let lane = (e - first) * width;
+        let sum = bias ? load4(at(bias, e), count) : zero;
+        for (let k = 0; k < past; k++) {
+          const input = v128.load(at(windows, lane + 4));
+          v128.store(at(windows, lane), input);
+          sum = madd(v128.load(at(taps, lane)), input, sum);
+          lane += 4;
+        }
+        const input = load4(at(x, here), count);
+        v128.store(at(windows, lane), input);
+        sum = madd(v128.load(at(taps, lane)), input, sum);
+        store4(at(y, here), activate ? silu(sum) : sum, count);
+      }
+    }
+
+    for (let e = first; e < last; e += 4) {
+      const lane = (e - first) * width;
+      for (let k = 0; k < past; k++) {
+        scatter4(at(finalState, channels + (e - first) * past + k), past, v128.load(at(windows, lane + (k + 1) * 4)), last - e);
+      }
+    }
+  }
+}

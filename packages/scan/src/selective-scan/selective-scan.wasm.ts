@@ -1,0 +1,23 @@
+import { defineKernel } from "@elapid/wasm";
+import { kernels } from "../kernels.generated.ts";
+import { selectiveScan } from "./selective-scan.ts";
+
+/** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts`. */
+const CHANNELS = 16;
+
+export const selectiveScanForward = defineKernel(selectiveScan, {
+  module: kernels,
+  entry: "selectiveScanForward",
+  units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
+  // an exponential costs about as much as ten multiply-adds
+  cost: ({ time, state }) => time * CHANNELS * state * 13,
+  // the state, and the rows of A
+  scratch: ({ state }) => 2 * CHANNELS * state * 4,
+  args: ({ dims: { time, inner, state }, attributes: { deltaSoftplus }, inputs, outputs }) => [
+    time, inner, state,
+    inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C,
+    inputs.D, inputs.z, inputs.deltaBias, inputs.initialState, inputs.mask,
+    outputs.y, outputs.finalState,
+    Number(deltaSoftplus),
+  ],
+});
