@@ -57,9 +57,9 @@ function restricted(...patterns: (typeof intoSources)[]): ["error", { patterns: 
 }
 
 function forbiddenBut(allowed: readonly string[], name: string) {
-  const others = allowed.length > 0 ? `(?!(${allowed.join("|")})(/|$))` : "";
+  const others = [...Object.keys(arrows), "testing"].filter((other) => !allowed.includes(other));
   return {
-    regex: `^(elapid$|@elapid/${others})`,
+    regex: `^(elapid|@elapid/(${others.join("|")}))(/|$)`,
     message: `packages/${name} may import ${allowed.join(", ") || "none of our packages"}.`,
   };
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
-import { softwareVulkan } from "./scripts/environment.mjs";
+import { softwareVulkan } from "./scripts/system.mjs";
 
 // Tests run the sources, not the built packages: every workspace exports its `src/` under this condition.
 const conditions = ["@elapid/source"];

@@ -34,7 +34,11 @@ const files = (pattern: string) => globSync(pattern, { cwd: root }).toSorted();
 
 function inputsHash(paths: string[]): string {
   const hash = createHash("sha256");
-  for (const path of paths) hash.update(`${path}\0`).update(readFileSync(join(root, path))).update("\0");
+  for (const path of paths)
+    hash
+      .update(`${path}\0`)
+      .update(readFileSync(join(root, path)))
+      .update("\0");
   return hash.digest("hex").slice(0, 32);
 }
 
@@ -62,7 +66,8 @@ async function compile(entries: string[], features: string[], memoryBase: number
       listFiles: () => [],
     },
   );
-  if (error) throw new Error(`Cannot compile ${entries.join(", ")} with ${features.join()}: ${error.message}\n${stderr}`);
+  if (error)
+    throw new Error(`Cannot compile ${entries.join(", ")} with ${features.join()}: ${error.message}\n${stderr}`);
   return binary;
 }
 
@@ -88,7 +93,9 @@ async function build(name: string, memoryBase: number, force: boolean): Promise<
   const temporary = `${output}.${process.pid}.tmp`;
   writeFileSync(temporary, text);
   renameSync(temporary, output);
-  console.error(`wasm: ${name} (${entries.length} files): ${sizes.join(", ")} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.error(
+    `wasm: ${name} (${entries.length} files): ${sizes.join(", ")} in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
 }
 
 function readOrEmpty(path: string): string {

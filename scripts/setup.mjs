@@ -17,6 +17,9 @@ export const node = join(bin, windows ? "node.cmd" : "node");
 
 const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== bin);
 
+/** The Node of this machine, which is the oldest that the packages are tested on. */
+export const systemNode = path.map((folder) => join(folder, windows ? "node.exe" : "node")).find(existsSync) ?? node;
+
 /** The environment of everything started here: our Node and tools come first, and none of them phones home. */
 export const environment = {
   ...process.env,
@@ -113,6 +116,15 @@ function digestOf(workspaces) {
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
   return hash.digest("hex");
+}
+
+/**
+ * Whether a module is the program that Node was started with.
+ *
+ * @param {string} url the module's `import.meta.url`
+ */
+export function isMain(url) {
+  return process.argv[1] === fileURLToPath(url);
 }
 
 /** @param {string} message */
