@@ -36,17 +36,20 @@ mkdirSync(join(root, ".cache"), { recursive: true });
 rmSync(vitestReport, { force: true });
 process.exitCode = (await runSteps(steps)) ? 0 : 1;
 
+/**
+ * @typedef {{ status: string, fullName: string }} VitestTest
+ * @typedef {{ name: string, status: string, assertionResults: VitestTest[] }} VitestFile
+ */
+
 function vitestCounts() {
   if (!existsSync(vitestReport)) return undefined;
-  /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} */
-  const report = JSON.parse(readFileSync(vitestReport, "utf8"));
-  // a file that breaks before its first test is a failed suite without a failed test
-  const brokenFiles = report.testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
-  );
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
+  /** @type {VitestFile[]} */
+  const files = JSON.parse(readFileSync(vitestReport, "utf8")).testResults;
+  const tests = files.flatMap(({ assertionResults }) => assertionResults);
+  const passed = tests.filter(({ status }) => status === "passed").length;
+  const failed = tests.filter(({ status }) => status === "failed").length;
+  const names = tests.filter(({ status }) => !["passed", "failed"].includes(status)).map(({ fullName }) => fullName);
+  // a file that breaks before its first test fails without a failed test
+  const broken = files.filter(({ status, assertionResults }) => status === "failed" && assertionResults.length === 0);
+  return { passed, failed: failed + broken.length, skipped: names.length, names };
 }
