@@ -43,17 +43,22 @@ export async function openWeights(source: ByteSource, options: ReadOptions = {})
   }
 }
 
+const otherFormats: readonly { readonly magic: readonly number[]; readonly what: string }[] = [
+  {
+    magic: [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46],
+    what: "it is in the legacy format of torch.save; load it in PyTorch 1.6 or later and save it again",
+  },
+  { magic: [...new TextEncoder().encode("GGUF")], what: "GGUF files are not supported yet, safetensors and PyTorch zip files are" },
+  { magic: [...new TextEncoder().encode("version ")], what: 'it is a pointer of Git LFS, not the file itself; run "git lfs pull"' },
+  { magic: [...new TextEncoder().encode("<")], what: "it is a page of HTML or XML, not weights" },
+];
+
 function refuseOtherFormats(name: string, start: Uint8Array): void {
-  if (startsWith(start, [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46])) {
-    throw new SyntaxError(`Cannot read "${name}": it is in the legacy format of torch.save; load it in PyTorch 1.6 or later and save it again`);
-  }
-  if (startsWith(start, [0x47, 0x47, 0x55, 0x46])) {
-    throw new SyntaxError(`Cannot read "${name}": GGUF files are not supported yet, safetensors and PyTorch zip files are`);
-  }
-  // a safetensors file may begin with this byte too, but never has the last of its 8-byte header length
-  if (startsWith(start, [0x80]) && start[7] !== 0) {
-    throw new SyntaxError(`Cannot read "${name}": it is a bare pickle; save a state dict with torch.save, or as safetensors`);
-  }
+  // these bytes may begin the 8-byte header length of a safetensors file too, but it never has the last of them
+  if (start[7] === 0) return;
+  const found = otherFormats.find(({ magic }) => startsWith(start, magic));
+  if (found) throw new SyntaxError(`Cannot read "${name}": ${found.what}`);
+  if (startsWith(start, [0x80])) throw new SyntaxError(`Cannot read "${name}": it is a bare pickle; save a state dict with torch.save, or as safetensors`);
 }
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {

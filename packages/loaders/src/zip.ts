@@ -78,6 +78,7 @@ export async function* entryPieces(
   entry: ZipEntry,
   { from = 0, to = entry.size, pieceBytes = 2 ** 20, signal }: { from?: number; to?: number; pieceBytes?: number; signal?: AbortSignal } = {},
 ): AsyncGenerator<Uint8Array> {
+  if (from === to) return;
   const start = await entryStart(source, entry, { signal });
   if (entry.method === "stored") {
     for (let at = from; at < to; at += pieceBytes) {
