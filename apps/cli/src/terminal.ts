@@ -1,0 +1,57 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { Output } from "./command.ts";
+
+/** How far something has come; what `onProgress` of `load` is given. */
+export interface Progress {
+  readonly file: string;
+  readonly loaded: number;
+  readonly total: number;
+}
+
+// what loads faster than this needs no bar
+const PATIENCE_MS = 400;
+
+/** A bar on a terminal while files load; nothing in a pipe. `stop` leaves no trace of it. */
+export function progressBar(stream: Output): { update(progress: Progress): void; stop(): void } {
+  if (!stream.isTTY) return { update() {}, stop() {} };
+  const began = performance.now();
+  const files = new Map<string, Progress>();
+  let bar: SingleBar | undefined;
+  return {
+    update(progress) {
+      files.set(progress.file, progress);
+      const all = [...files.values()];
+      const loaded = all.reduce((sum, file) => sum + file.loaded, 0);
+      const total = all.reduce((sum, file) => sum + file.total, 0);
+      const payload = { file: progress.file, size: bytes(total) };
+      if (bar) {
+        bar.setTotal(total);
+        bar.update(loaded, payload);
+      } else if (performance.now() - began > PATIENCE_MS) {
+        // a cursor that stays visible needs no mending after Ctrl-C
+        const options = { stream, format: "{file} {bar} {percentage}% of {size}", clearOnComplete: true, gracefulExit: false, hideCursor: false };
+        bar = new SingleBar(options, Presets.shades_classic);
+        bar.start(total, loaded, payload);
+      }
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** `12.3 MiB`. */
+export function bytes(count: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = count < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  return `${power === 0 ? count : (count / 1024 ** power).toFixed(1)} ${units[power]}`;
+}
+
+/** `1,400,256`. */
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** Lines of two columns, the first as wide as its widest entry. */
+export function columns(rows: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
+}

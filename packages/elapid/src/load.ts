@@ -1,0 +1,63 @@
+import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "@elapid/loaders";
+import { loadModel, type LanguageModel } from "@elapid/models";
+import type { PackagedModel } from "@elapid/stories";
+import { Device, UnsupportedError, type DeviceKind } from "@elapid/tensor";
+import { openDevice, type OpenDeviceOptions } from "./open-device.ts";
+
+/** A folder, a file or URL of one, the name of a model that comes as a package, or the files themselves. */
+export type ModelSource = ModelLocation | PackagedModel;
+
+export type ModelDType = "f32" | "f16" | "q8" | "q4";
+
+export interface LoadOptions extends OpenDeviceOptions, OpenModelOptions {
+  /** Where the model runs, or an open device, which stays the caller's. Default `"auto"`. */
+  readonly device?: Device | DeviceKind | "auto";
+  /** Type that weights have on the device. Only `"f32"` works so far, and is what `"auto"`, the default, takes. */
+  readonly dtype?: ModelDType | "auto";
+}
+
+/**
+ * Loads a language model and opens the device that it runs on.
+ *
+ * ```ts
+ * using lm = await load("@elapid/stories", { device: "auto" });
+ * for await (const piece of lm.generate("Once upon a time", { maxTokens: 200 })) console.log(piece);
+ * ```
+ *
+ * @throws ModelNotFoundError if there is no model at `source`.
+ * @throws SyntaxError or TypeError naming the file and the field or tensor that does not fit.
+ * @throws UnsupportedError if the device or dtype asked for does not exist here.
+ */
+export async function load(source: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
+  const { device: where = "auto", dtype = "auto", signal } = options;
+  checkDType(dtype);
+  const files = await openSource(source, options);
+  try {
+    if (where instanceof Device) return await loadModel(files, where, { signal });
+    const device = await openDevice(where, options);
+    try {
+      return await loadModel(files, device, { signal, ownsDevice: true });
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  } finally {
+    await files.close();
+  }
+}
+
+/**
+ * Opens the files of a model without reading them, as `load` does before it loads.
+ *
+ * @throws ModelNotFoundError if there is no model at `source`.
+ */
+export async function openSource(source: ModelSource, options: OpenModelOptions = {}): Promise<ModelFiles> {
+  const found = source === "@elapid/stories" ? (await import("@elapid/stories")).stories : source;
+  const files = await openModelFiles(found, options);
+  return typeof found === "object" && "name" in found ? { ...files, name: found.name } : files;
+}
+
+function checkDType(dtype: ModelDType | "auto"): void {
+  if (dtype === "auto" || dtype === "f32") return;
+  throw new UnsupportedError(`Cannot load in dtype "${dtype}": models compute in "f32" so far, whatever type their file stores`);
+}
