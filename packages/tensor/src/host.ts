@@ -1,4 +1,4 @@
-import type { Allocation, Backend, OpCall, View } from "./backend.ts";
+import type { Allocation, Backend, DeviceKind, OpCall, View } from "./backend.ts";
 import { viewAs } from "./dtype.ts";
 import { sizeOf } from "./shape.ts";
 
@@ -29,9 +29,9 @@ export function runReference(call: OpCall, resolve: (view: View) => Float32Array
 
 /** Runs every op's reference in plain loops: the oracle that kernels answer to. */
 export class HostBackend implements Backend {
-  readonly kind = "host";
+  readonly kind: DeviceKind = "host";
   readonly description = "host: reference loops, one thread";
-  readonly alignment = 4;
+  readonly alignment: number = 4;
   liveBytes = 0;
   peakBytes = 0;
 
