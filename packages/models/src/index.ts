@@ -1,4 +1,6 @@
-export { defineModel, type Architecture, type CausalModel, type ForwardOptions, type ForwardResult, type LayerState } from "./define.ts";
+export { readConfig, type ConfigReader } from "./config.ts";
+export { checkpointName, defineModel, type Architecture, type CausalModel, type ForwardOptions, type ForwardResult, type LayerState } from "./define.ts";
+export { describeModel, type ModelDescription } from "./describe.ts";
 export { generateTokens, type GeneratedToken } from "./generate.ts";
 export { LanguageModel, type GeneratedText, type LanguageForwardOptions } from "./language-model.ts";
 export { fillParameters, loadModel, type LoadModelOptions } from "./load.ts";

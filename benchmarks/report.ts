@@ -1,0 +1,53 @@
+import { cpus } from "node:os";
+import { median, spread } from "./stats.ts";
+
+/** One line of a comparison. `ratio` above 1 says that elapid is ahead. */
+export interface Row {
+  readonly work: string;
+  readonly dtype: string;
+  readonly threads: number;
+  readonly elapid: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly unit: string;
+  readonly ratio: number;
+  /** The larger of the two spreads: half the distance between quartiles, as a share of the median. */
+  readonly spread: number;
+}
+
+/** A row of rates, of `count` things a run, from the seconds of interleaved runs. */
+export function rateRow(
+  what: Pick<Row, "work" | "dtype" | "threads" | "peerName" | "unit">,
+  count: number,
+  elapidSeconds: readonly number[],
+  peerSeconds: readonly number[],
+): Row {
+  const elapid = count / median(elapidSeconds);
+  const peer = count / median(peerSeconds);
+  return { ...what, elapid, peer, ratio: elapid / peer, spread: Math.max(spread(elapidSeconds), spread(peerSeconds)) };
+}
+
+export function machine(): string {
+  const [{ model }] = cpus();
+  return `${model}, ${cpus().length} cores, Node ${process.versions.node}`;
+}
+
+/** Prints rows as a table, or as the one object that `--json` promises. */
+export function printRows(rows: readonly Row[], json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify({ machine: machine(), rows }));
+    return;
+  }
+  console.log(`${machine()}; medians of interleaved runs`);
+  console.table(
+    rows.map(({ work, dtype, threads, elapid, peer, peerName, unit, ratio, spread: share }) => ({
+      work,
+      dtype,
+      threads,
+      [`elapid`]: `${elapid.toFixed(1)} ${unit}`,
+      peer: `${peerName} ${peer.toFixed(1)} ${unit}`,
+      ratio: ratio.toFixed(2),
+      spread: `±${(100 * share).toFixed(0)} %`,
+    })),
+  );
+}
