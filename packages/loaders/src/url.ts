@@ -57,7 +57,7 @@ export async function openUrl(location: string | URL, options: OpenUrlOptions = 
       signal?.throwIfAborted();
       checkRange(name, size, offset, length);
       const end = offset + length;
-      if (end <= head.byteLength) return head.subarray(offset, end);
+      if (length === 0 || end <= head.byteLength) return head.subarray(offset, end);
 
       const bytes = allocate(name, length);
       let loaded = 0;
