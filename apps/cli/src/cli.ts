@@ -5,6 +5,10 @@ import { oneLine } from "./errors.ts";
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import("./commands/generate.ts"),
+  score: () => import("./commands/score.ts"),
+  inspect: () => import("./commands/inspect.ts"),
+  tokenize: () => import("./commands/tokenize.ts"),
+  doctor: () => import("./commands/doctor.ts"),
 };
 
 /**

@@ -1,5 +1,6 @@
-export { FetchError, ModelNotFoundError, writeSafetensors, safetensorsPieces, type LoadProgress, type ModelFiles } from "@elapid/loaders";
+export { FetchError, ModelNotFoundError, safetensorsPieces, type LoadProgress, type ModelFiles, type TensorData } from "@elapid/loaders";
 export {
+  describeModel,
   LanguageModel,
   modelTypes,
   resolveOptions,
@@ -7,6 +8,7 @@ export {
   type GeneratedText,
   type GenerateOptions,
   type LanguageForwardOptions,
+  type ModelDescription,
   type Score,
   type ScoreOptions,
 } from "@elapid/models";
@@ -21,4 +23,4 @@ export {
 } from "@elapid/tensor";
 export { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
 export { load, openSource, type LoadOptions, type ModelDType, type ModelSource } from "./load.ts";
-export { openDevice, type OpenDeviceOptions } from "./open-device.ts";
+export { openDevice, probeAdapter, type OpenDeviceOptions } from "./open-device.ts";

@@ -1,5 +1,6 @@
 import { Device, HostBackend, type DeviceKind, type DeviceOptions } from "@elapid/tensor";
 import type { WasmOptions } from "@elapid/wasm";
+import type { AdapterReport } from "@elapid/webgpu";
 
 export interface OpenDeviceOptions extends DeviceOptions, Pick<WasmOptions, "threads" | "simd"> {
   /** Lets `"webgpu"` take an adapter that is a program on the CPU. Default `false`; `"auto"` never does. */
@@ -33,8 +34,13 @@ export async function openDevice(kind: DeviceKind | "auto" = "auto", options: Op
   }
 }
 
+/** Looks for a WebGPU adapter and says what is there, or what is missing. */
+export async function probeAdapter(): Promise<AdapterReport> {
+  const webgpu = await import("@elapid/webgpu");
+  return webgpu.probeAdapter();
+}
+
 async function openBest(options: OpenDeviceOptions): Promise<Device> {
-  const { probeAdapter } = await import("@elapid/webgpu");
   const { hardware, reason } = await probeAdapter();
   return hardware ? openGpu({ reason, ...options, allowSoftware: false }) : openCpu({ reason, ...options });
 }
