@@ -72,9 +72,9 @@ function isInstalled(folder) {
 /** Compiles the kernels and builds every package, if a source changed since this was last done. */
 export function build() {
   const stamp = join(root, ".cache/built");
-  const workspaces = ["packages", "apps"].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
-  );
+  const workspaces = ["packages", "apps"]
+    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
+    .filter((folder) => existsSync(join(folder, "src")));
   const digest = digestOf(workspaces);
   const isBuilt = existsSync(stamp) && readFileSync(stamp, "utf8") === digest;
   if (isBuilt && workspaces.every((folder) => existsSync(join(folder, "dist")))) return;
