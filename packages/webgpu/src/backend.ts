@@ -1,0 +1,263 @@
+import {
+  byteWidth,
+  DeviceLostError,
+  OutOfMemoryError,
+  runReference,
+  sizeOf,
+  viewAs,
+  type Allocation,
+  type Backend,
+  type OpCall,
+  type View,
+} from "@elapid/tensor";
+import { BufferPool, GpuMemory, partBytes, usage, type Span } from "./buffers.ts";
+import { CommandQueue } from "./dispatch.ts";
+import { Faults } from "./faults.ts";
+import type { Kernel, KernelContext } from "./kernel.ts";
+import type { Part } from "./module.ts";
+import { PipelineCache } from "./pipelines.ts";
+import { makePlan, planKey, type Plan } from "./plan.ts";
+
+/** What a WebGPU backend is made of. */
+export interface BackendOptions {
+  readonly kernels: readonly Kernel[];
+  readonly description: string;
+  /** Bytes of the largest buffer that a kernel binds; larger tensors are cut. Default: what the device grants. */
+  readonly maxBindingBytes?: number | undefined;
+  /** Bytes that tensors may hold at once. Default: whatever the device has. */
+  readonly maxBytes?: number | undefined;
+}
+
+const MEBIBYTE = 2 ** 20;
+/** Plans kept; each holds a small uniform buffer. */
+const MAX_PLANS = 2048;
+
+/** Runs WGSL kernels on a `GPUDevice`, which it owns from then on. */
+export class WebGpuBackend implements Backend {
+  readonly kind = "webgpu";
+  readonly description: string;
+  readonly alignment: number;
+  liveBytes = 0;
+  peakBytes = 0;
+  readonly #device: GPUDevice;
+  readonly #kernels = new Map<string, Kernel[]>();
+  readonly #faults: Faults;
+  readonly #queue: CommandQueue;
+  readonly #pool: BufferPool;
+  readonly #pipelines: PipelineCache;
+  readonly #plans = new Map<string, Plan>();
+  readonly #features: ReadonlySet<string>;
+  readonly #partLimit: number;
+  readonly #maxBytes: number;
+  /** Why nothing can be done any more. */
+  #gone: string | undefined;
+
+  constructor(device: GPUDevice, { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity }: BackendOptions) {
+    const { maxBufferSize, maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = device.limits;
+    this.#device = device;
+    this.description = description;
+    this.alignment = minStorageBufferOffsetAlignment;
+    this.#partLimit = Math.min(maxBindingBytes, maxBufferSize, maxStorageBufferBindingSize);
+    this.#maxBytes = maxBytes;
+    this.#features = device.features as ReadonlySet<string>;
+    for (const kernel of kernels) {
+      const { name } = kernel.op;
+      this.#kernels.set(name, [...(this.#kernels.get(name) ?? []), kernel]);
+    }
+    this.#faults = new Faults(device);
+    this.#queue = new CommandQueue(device, this.#faults);
+    this.#pipelines = new PipelineCache(device);
+    this.#pool = new BufferPool(
+      (size) => this.#createBuffer(size),
+      (buffer) => this.#queue.discard(buffer),
+      () => Math.max(64 * MEBIBYTE, this.liveBytes / 2),
+    );
+    void device.lost.then(({ message }) => this.#lose(`the GPU device was lost: ${message}`));
+  }
+
+  /** Bytes of freed memory that is kept for reuse. */
+  get pooledBytes(): number {
+    return this.#pool.keptBytes;
+  }
+
+  /** Pipelines compiled or being compiled. */
+  get pipelineCount(): number {
+    return this.#pipelines.size;
+  }
+
+  allocate(bytes: number, unit: number): Allocation {
+    this.#assertHere("allocate");
+    if (this.liveBytes + bytes > this.#maxBytes) {
+      throw new OutOfMemoryError(this.description, bytes, this.#maxBytes - this.liveBytes);
+    }
+    const part = partBytes(bytes, unit, this.#partLimit, this.alignment);
+    const buffers: GPUBuffer[] = [];
+    for (let at = 0; at < Math.max(bytes, 1); at += part) buffers.push(this.#pool.acquire(Math.min(part, bytes - at)));
+    this.liveBytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    return new GpuMemory(bytes, part, buffers);
+  }
+
+  free(allocation: Allocation): void {
+    this.liveBytes -= allocation.bytes;
+    if (this.#gone !== undefined) return;
+    for (const buffer of memory(allocation).buffers) this.#pool.release(buffer);
+  }
+
+  write(allocation: Allocation, offset: number, bytes: Uint8Array): void {
+    this.#assertHere("write");
+    if (offset % 4 !== 0 || bytes.byteLength % 4 !== 0) {
+      throw new RangeError(`Cannot write: bytes ${offset} to ${offset + bytes.byteLength} are not whole multiples of 4`);
+    }
+    this.#queue.write(memory(allocation).locate(offset, bytes.byteLength), bytes);
+  }
+
+  async read(allocation: Allocation, offset: number, length: number): Promise<Uint8Array> {
+    this.#assertHere("read");
+    return this.#queue.read(memory(allocation).locate(offset, length));
+  }
+
+  run(call: OpCall): "kernel" | "reference" {
+    this.#assertHere(`run "${call.op.name}"`);
+    const given = new Set<string>();
+    for (const { name, optional } of call.op.inputs) if (optional && call.inputs[name] !== undefined) given.add(name);
+    const context: KernelContext = { attributes: call.attributes, given, features: this.#features };
+    for (const kernel of this.#kernels.get(call.op.name) ?? []) {
+      if (!kernel.suits(call.dims, context)) continue;
+      const tensors = this.#bind(kernel, call);
+      if (tensors === undefined) continue;
+      if (kernel.split === undefined) this.#enqueue(kernel, call, context, tensors);
+      else for (const { part, span } of partsOf(call.inputs[kernel.split]!)) {
+        this.#enqueue(kernel, call, context, new Map(tensors).set(kernel.split, span), part);
+      }
+      return "kernel";
+    }
+    this.#runOnHost(call);
+    return "reference";
+  }
+
+  finish(): Promise<void> {
+    return this.#queue.finish();
+  }
+
+  dispose(): void {
+    this.#lose("the device was disposed");
+    this.#device.destroy();
+  }
+
+  /** Where each tensor is bound; nothing if the kernel cannot bind one as it lies. The split input is left to the parts. */
+  #bind({ op, split }: Kernel, { inputs, outputs }: OpCall): Map<string, Span> | undefined {
+    const found = new Map<string, Span>();
+    for (const { name } of [...op.inputs, ...op.outputs]) {
+      const view = inputs[name] ?? outputs[name];
+      if (view === undefined) continue;
+      const spans = locate(view);
+      if (name !== split && spans.length > 1) return undefined;
+      if (spans.some(({ offset }) => offset % this.alignment !== 0)) return undefined;
+      if (name !== split) found.set(name, spans[0]);
+      else if (!inWholeRows(view, spans)) return undefined;
+    }
+    return found;
+  }
+
+  #enqueue(kernel: Kernel, call: OpCall, context: KernelContext, tensors: Map<string, Span>, part?: Part): void {
+    const { name } = call.op;
+    const { steps, uniform, scratch } = this.#plan(kernel, call, context, part);
+    const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: this.#pool.acquire(length) }));
+    for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
+    for (const { pipeline, binds, groups } of steps) {
+      if (groups[0] === 0) continue;
+      const entries = [
+        { binding: 0, resource: { buffer: uniform } },
+        ...binds.map((bound, i) => {
+          const { buffer, offset, length } = tensors.get(bound)!;
+          return { binding: i + 1, resource: { buffer, offset, size: Math.max(length, 4) } };
+        }),
+      ];
+      const record = (compiled: GPUComputePipeline) =>
+        this.#queue.dispatch(name, compiled, { label: name, layout: pipeline.layout, entries }, groups);
+      this.#queue.push(name, () => (pipeline.compiled ? record(pipeline.compiled) : pipeline.ready.then(record)));
+    }
+    // what reuses scratch comes later in the queue
+    for (const { buffer } of borrowed) this.#pool.release(buffer);
+  }
+
+  #plan(kernel: Kernel, call: OpCall, context: KernelContext, part?: Part): Plan {
+    const key = planKey(kernel, call, context.given, part);
+    let plan = this.#plans.get(key);
+    if (plan === undefined) plan = makePlan(this.#device, this.#pipelines, kernel, call, context, part);
+    else this.#plans.delete(key);
+    this.#plans.set(key, plan); // the one used last stands at the end
+    if (this.#plans.size > MAX_PLANS) {
+      const [[oldest, { uniform }]] = this.#plans;
+      this.#plans.delete(oldest);
+      this.#queue.discard(uniform);
+    }
+    return plan;
+  }
+
+  #runOnHost(call: OpCall): void {
+    const inputs = Object.values(call.inputs).filter((view) => view !== undefined);
+    const outputs = Object.values(call.outputs);
+    this.#queue.onHost(call.op.name, inputs.map(locate), outputs.map(locate), (bytes) => {
+      const results = outputs.map((view) => new Uint8Array(byteLength(view)));
+      const views = [...inputs, ...outputs];
+      const all = [...bytes, ...results];
+      runReference(call, (view) => viewAs(view.dtype, all[views.indexOf(view)]));
+      return results;
+    });
+  }
+
+  #createBuffer(size: number): GPUBuffer {
+    const available = this.#pool.keptBytes;
+    this.#faults.watch();
+    const buffer = this.#device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
+    this.#faults.unwatch(["allocate"], () => {
+      this.#pool.trim(0);
+      return new OutOfMemoryError(this.description, size, available);
+    });
+    return buffer;
+  }
+
+  #lose(why: string): void {
+    if (this.#gone !== undefined) return;
+    this.#gone = why;
+    this.#queue.close(new DeviceLostError(`Cannot go on: ${why}; open a new device`));
+  }
+
+  #assertHere(action: string): void {
+    if (this.#gone !== undefined) throw new DeviceLostError(`Cannot ${action}: ${this.#gone}; open a new device`);
+  }
+}
+
+function memory(allocation: Allocation): GpuMemory {
+  return allocation as GpuMemory;
+}
+
+function byteLength({ shape, dtype }: View): number {
+  return sizeOf(shape) * byteWidth(dtype);
+}
+
+function locate(view: View): Span[] {
+  return memory(view.allocation).locate(view.offset, byteLength(view));
+}
+
+function rowBytes({ shape, dtype }: View): number {
+  return sizeOf(shape.slice(1)) * byteWidth(dtype);
+}
+
+function inWholeRows(view: View, spans: readonly Span[]): boolean {
+  return spans.length === 1 || spans.every(({ length }) => length % rowBytes(view) === 0);
+}
+
+/** The parts in which a view lies, each with its rows. */
+function partsOf(view: View): { part: Part; span: Span }[] {
+  const spans = locate(view);
+  if (spans.length === 1) return [{ part: { first: 0, count: view.shape[0] }, span: spans[0] }];
+  let first = 0;
+  return spans.map((span) => {
+    const part = { first, count: span.length / rowBytes(view) };
+    first += part.count;
+    return { part, span };
+  });
+}

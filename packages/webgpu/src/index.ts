@@ -1,0 +1,11 @@
+export { classify, type AdapterKind, type AdapterOptions } from "./adapter.ts";
+export { WebGpuBackend, type BackendOptions } from "./backend.ts";
+export { defineKernel, type Kernel, type KernelContext, type KernelDefinition, type Pass } from "./kernel.ts";
+export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
+export { probeAdapter, type AdapterReport } from "./probe.ts";
+export { groupIndex } from "./snippets/group-index.wgsl.ts";
+export { nan } from "./snippets/nan.wgsl.ts";
+export { reduce } from "./snippets/reduce.wgsl.ts";
+export { silu } from "./snippets/silu.wgsl.ts";
+export { softplus } from "./snippets/softplus.wgsl.ts";
+export { wgsl, type Hole, type Wgsl } from "./wgsl.ts";

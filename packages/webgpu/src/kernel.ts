@@ -1,0 +1,103 @@
+import type { AnyOp, Attributes, Op, OpDims, TensorSpec } from "@elapid/tensor";
+import type { Wgsl } from "./wgsl.ts";
+
+/** What a kernel may ask about a call besides sizes. */
+export interface KernelContext<A = Attributes> {
+  readonly attributes: A;
+  /** Names of the optional inputs that were given. */
+  readonly given: ReadonlySet<string>;
+  /** Features of the device. */
+  readonly features: ReadonlySet<string>;
+}
+
+/**
+ * One dispatch. In its WGSL stand, by their names: `dims`, a uniform with every size of the op (`u32`; a
+ * leading `...` is `rows`) and its numeric attributes; the tensors it binds; `hasBias` and the like, one
+ * constant for every optional input; and the switches among the attributes, constants too. An optional
+ * input that was not given is not bound: what is read of it behind `if (hasBias)` is compiled away.
+ */
+export interface Pass<D, A> {
+  /** Tensors and scratch that it reads or writes, at most 8. Default: all inputs and outputs, in the op's order. */
+  readonly binds?: readonly string[];
+  /** Number of workgroups, for the part at hand where an input is split; over 65535 they are folded into y and z, see the snippet `groupIndex`. */
+  readonly workgroups: (dims: D & { readonly partCount: number }, context: KernelContext<A>) => number;
+  /** Depends on nothing but its arguments: pipelines are kept by their text. */
+  readonly source: (dims: D, context: KernelContext<A>) => Wgsl;
+}
+
+interface KernelTraits<D, A> {
+  /** What sets it apart from other kernels of the op: `"tiled"`. */
+  readonly algorithm?: string;
+  /** Says whether it takes a call; the first kernel in the list that does runs. Default: it takes all. */
+  readonly suits?: (dims: D, context: KernelContext<A>) => boolean;
+  /** Numeric attributes that are whole numbers: `i32` in `dims`, where others are `f32`. */
+  readonly integers?: readonly (keyof A & string)[];
+  /** Scratch tensors of 32-bit floats that live for the call: number of elements. */
+  readonly scratch?: Readonly<Record<string, (dims: D) => number>>;
+  /**
+   * The input that may be larger than one binding. The kernel then runs once for each part of it, which
+   * holds the rows `dims.partFirst` to `dims.partFirst + dims.partCount`.
+   */
+  readonly split?: string;
+}
+
+export type KernelDefinition<D, A> = KernelTraits<D, A> & (Pass<D, A> | { readonly passes: readonly Pass<D, A>[] });
+
+/** A kernel, without the types of its op. */
+export interface Kernel {
+  readonly op: AnyOp;
+  readonly algorithm: string | undefined;
+  readonly suits: (dims: Sizes, context: KernelContext) => boolean;
+  readonly integers: ReadonlySet<string>;
+  readonly scratch: Readonly<Record<string, (dims: Sizes) => number>>;
+  readonly split: string | undefined;
+  readonly passes: readonly Pass<Sizes, Attributes>[];
+}
+
+/** Sizes by name. */
+export type Sizes = Readonly<Record<string, number>>;
+
+type Specs = Readonly<Record<string, TensorSpec>>;
+
+/**
+ * Declares a kernel of an op, in one pass or several. What it binds, under which names and in which
+ * order, comes from the op.
+ *
+ * ```ts
+ * export const squareKernel = defineKernel(square, {
+ *   workgroups: ({ rows }) => Math.ceil(rows / 64),
+ *   source: () => wgsl`
+ *     @compute @workgroup_size(64)
+ *     fn main(@builtin(global_invocation_id) id: vec3u) {
+ *       if (id.x < dims.rows) { y[id.x] = x[id.x] * x[id.x]; }
+ *     }
+ *   `,
+ * });
+ * ```
+ *
+ * @throws TypeError if a pass binds what the op does not have, or more than 8 tensors.
+ */
+export function defineKernel<I extends Specs, O extends Specs, A extends Attributes>(
+  op: Op<I, O, A>,
+  definition: KernelDefinition<OpDims<I, O>, A>,
+): Kernel {
+  const { algorithm, suits = () => true, integers = [], scratch = {}, split } = definition;
+  const passes = "passes" in definition ? definition.passes : [definition];
+  const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
+  for (const { binds = tensors } of passes) {
+    for (const name of binds) {
+      if (!tensors.includes(name) && !(name in scratch)) {
+        throw new TypeError(`Cannot define a kernel of "${op.name}": ${name} is neither a tensor of it nor scratch`);
+      }
+    }
+    if (binds.length > MAX_BINDINGS) {
+      throw new TypeError(
+        `Cannot define a kernel of "${op.name}": a pass binds ${binds.length} tensors but at most ${MAX_BINDINGS} are granted everywhere`,
+      );
+    }
+  }
+  return { op, algorithm, suits, integers: new Set(integers), scratch, split, passes } as unknown as Kernel;
+}
+
+/** Storage buffers that every WebGPU device lets a pass bind. */
+const MAX_BINDINGS = 8;

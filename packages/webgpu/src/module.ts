@@ -1,0 +1,86 @@
+import type { Attributes } from "@elapid/tensor";
+import type { Kernel, KernelContext, Pass, Sizes } from "./kernel.ts";
+import { wgslText } from "./wgsl.ts";
+
+/** A tensor as a shader sees it. Binding 0 is the uniform, tensors follow. */
+export interface Binding {
+  readonly name: string;
+  readonly type: "f32" | "i32";
+  readonly writable: boolean;
+}
+
+/** A number in the uniform `dims`. */
+interface Field {
+  readonly name: string;
+  readonly type: "u32" | "i32" | "f32";
+}
+
+/** Rows of the split input that a dispatch works on. */
+export interface Part {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What a pass binds in this call: absent inputs are left out. */
+export function bindingsOf({ op, scratch }: Kernel, { binds }: Pass<Sizes, Attributes>, given: ReadonlySet<string>): Binding[] {
+  const found = new Map<string, Binding>();
+  for (const { name, dtype, optional } of op.inputs) {
+    if (!optional || given.has(name)) found.set(name, { name, type: dtype, writable: false });
+  }
+  for (const { name, dtype } of op.outputs) found.set(name, { name, type: dtype, writable: true });
+  for (const name in scratch) found.set(name, { name, type: "f32", writable: true });
+  const names = binds ?? [...op.inputs, ...op.outputs].map(({ name }) => name);
+  return names.flatMap((name) => found.get(name) ?? []);
+}
+
+/** The complete WGSL of a pass: uniform, bindings, constants, then what the kernel wrote. */
+export function moduleText(kernel: Kernel, pass: Pass<Sizes, Attributes>, dims: Sizes, context: KernelContext): string {
+  const fields = fieldsOf(kernel, context.attributes);
+  const lines = [
+    `struct Dims { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }`,
+    "@group(0) @binding(0) var<uniform> dims: Dims;",
+  ];
+  bindingsOf(kernel, pass, context.given).forEach(({ name, type, writable }, i) => {
+    const access = writable ? "read_write" : "read";
+    lines.push(`@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${type}>;`);
+  });
+  for (const { name, dtype, optional } of kernel.op.inputs) {
+    if (!optional) continue;
+    const given = context.given.has(name);
+    lines.push(`const has${name[0].toUpperCase()}${name.slice(1)} = ${given};`);
+    if (!given && (pass.binds?.includes(name) ?? true)) lines.push(`var<private> ${name}: array<${dtype}, 1>;`);
+  }
+  for (const [name, value] of Object.entries(context.attributes)) {
+    if (typeof value === "boolean") lines.push(`const ${name} = ${value};`);
+  }
+  return `${lines.join("\n")}\n${wgslText(pass.source(dims, context))}`;
+}
+
+/** The bytes of the uniform `dims`. */
+export function uniformBytes(kernel: Kernel, dims: Sizes, attributes: Attributes, part: Part | undefined): ArrayBuffer {
+  const fields = fieldsOf(kernel, attributes);
+  const bytes = new ArrayBuffer(Math.ceil(fields.length / 4) * 16);
+  const view = new DataView(bytes);
+  const values: Attributes = { ...attributes, ...dims, partFirst: part?.first ?? 0, partCount: part?.count ?? 0 };
+  fields.forEach(({ name, type }, i) => {
+    const value = Number(values[name] ?? 0);
+    if (type === "f32") view.setFloat32(4 * i, value, true);
+    else if (type === "i32") view.setInt32(4 * i, value, true);
+    else view.setUint32(4 * i, value, true);
+  });
+  return bytes;
+}
+
+function fieldsOf({ op, integers, split }: Kernel, attributes: Attributes): Field[] {
+  const sizes = new Set<string>();
+  for (const { pattern } of [...op.inputs, ...op.outputs]) {
+    if (pattern.leading) sizes.add("rows");
+    for (const name of pattern.names) sizes.add(name);
+  }
+  if (split !== undefined) sizes.add("partFirst").add("partCount");
+  const fields: Field[] = [...sizes].map((name) => ({ name, type: "u32" }));
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "number") fields.push({ name, type: integers.has(name) ? "i32" : "f32" });
+  }
+  return fields;
+}
