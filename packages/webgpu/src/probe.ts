@@ -52,6 +52,6 @@ export async function probeAdapter(options: AdapterOptions = {}): Promise<Adapte
     return { available: !nullBackend, hardware: !nullBackend && !software, software, nullBackend, description, reason, features, limits };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { ...absent, reason: message.replace(/^Cannot open WebGPU: /, "") };
+    return { ...absent, reason: message.replace(/^Cannot open /, "") };
   }
 }
