@@ -49,6 +49,7 @@ class Unpickler {
   /** Stack heights at open marks. */
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, unknown>();
+  readonly #utf8 = new TextDecoder();
   #at = 0;
   /** Where the current opcode stands. */
   #opcodeAt = 0;
@@ -72,7 +73,7 @@ class Unpickler {
   #step(opcode: number): void {
     switch (opcode) {
       case 0x80: return this.#protocol();
-      case 0x95: return void this.#take(8); // FRAME: only a hint
+      case 0x95: return this.#skip(8); // FRAME: only a hint
       case 0x28: return void this.#marks.push(this.#stack.length); // MARK
 
       case 0x4e: return this.#push(null); // NONE
@@ -124,15 +125,22 @@ class Unpickler {
     return new SyntaxError(`Cannot read "${this.#options.name}": at byte ${this.#opcodeAt}, ${detail}`);
   }
 
-  #take(length: number): Uint8Array {
+  #skip(length: number): void {
     const left = this.#bytes.byteLength - this.#at;
     if (length > left) throw this.#refuse(`${length} bytes are needed, and ${left} are left`);
     this.#at += length;
+  }
+
+  #take(length: number): Uint8Array {
+    this.#skip(length);
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   #uint(width: number): number {
-    return this.#take(width).reduceRight((value, byte) => value * 256 + byte, 0);
+    this.#skip(width);
+    let value = 0;
+    for (let i = this.#at - 1; i >= this.#at - width; i--) value = value * 256 + this.#bytes[i];
+    return value;
   }
 
   #long(length: number): number | bigint {
@@ -144,12 +152,12 @@ class Unpickler {
   }
 
   #float(): number {
-    this.#take(8);
+    this.#skip(8);
     return this.#view.getFloat64(this.#at - 8);
   }
 
   #text(length: number): string {
-    return new TextDecoder().decode(this.#take(length));
+    return this.#utf8.decode(this.#take(length));
   }
 
   #latin(length: number): string {

@@ -189,7 +189,7 @@ describe("says what is wrong with", () => {
     const { url, close } = await serveGolden();
     const error = await failure(openWeightsOf(`${url}/nothing`));
     expect(error).toBeInstanceOf(ModelNotFoundError);
-    expect(error.message).toMatch(/^Cannot open the model in "http:.*\/nothing\/": looked for model\.safetensors, .*index\.json$/);
+    expect(error.message).toMatch(/^Cannot open the model in "http:.*\/nothing\/": looked for model\.safetensors, .*; the server answered 404$/);
     await close();
   });
 

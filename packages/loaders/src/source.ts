@@ -182,9 +182,10 @@ function completing(weights: Weights, onComplete: () => void): Weights {
 }
 
 function notFound(folder: Folder, candidates: readonly string[]): ModelNotFoundError {
-  const there = folder.files && `; there are ${folder.files.length === 0 ? "no files" : folder.files.slice(0, 20).join(", ")}`;
-  return new ModelNotFoundError(`Cannot open the model in "${folder.name}": looked for ${candidates.join(", ")}${there ?? ""}`, {
-    location: folder.name,
+  const { name, files } = folder;
+  const there = files ? `there are ${files.length === 0 ? "no files" : files.slice(0, 20).join(", ")}` : "the server answered 404";
+  return new ModelNotFoundError(`Cannot open the model in "${name}": looked for ${candidates.join(", ")}; ${there}`, {
+    location: name,
     lookedFor: candidates,
   });
 }

@@ -1,9 +1,9 @@
 import { allocate, checkRange, type ByteSource } from "./bytes.ts";
 import { FetchError } from "./errors.ts";
+import { body, contentLength, contentRange, Interruption, request, retrying, sizeByHead, type Connection } from "./http.ts";
 
 // every format begins with a header: one request tells the size and brings most headers whole
 const HEAD_BYTES = 65536;
-const TRANSIENT = new Set([429, 502, 503, 504]);
 
 /** Options of {@link openUrl}. */
 export interface OpenUrlOptions {
@@ -17,14 +17,6 @@ export interface OpenUrlOptions {
   readonly retryDelay?: number;
   /** Called while a file arrives whole from a server that ignores ranges; `total` is undefined if it did not say. */
   readonly onDownload?: (loaded: number, total: number | undefined) => void;
-}
-
-interface Connection {
-  readonly url: URL;
-  readonly name: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly retries: number;
-  readonly retryDelay: number;
 }
 
 /**
@@ -45,7 +37,7 @@ export async function openUrl(location: string | URL, options: OpenUrlOptions = 
       const whole = await download(connection, response, signal, onDownload);
       return { head: whole, size: whole.byteLength };
     }
-    const size = totalSize(response) ?? (await sizeByHead(connection, signal));
+    const size = contentRange(response).total ?? (await sizeByHead(connection, signal));
     const head = await join(name, body(response, signal), response.status === 416 ? 0 : Math.min(size, HEAD_BYTES));
     return { head, size };
   });
@@ -86,159 +78,45 @@ export async function openUrl(location: string | URL, options: OpenUrlOptions = 
   };
 }
 
-/** A failure that another attempt may not meet. */
-class Interruption extends Error {
-  readonly status: number | undefined;
-
-  constructor(message: string, options?: { cause?: unknown; status?: number }) {
-    super(message, options);
-    this.status = options?.status;
-  }
-}
-
-async function retrying<T>(connection: Connection, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
-  const { name, retries, retryDelay } = connection;
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof Interruption)) throw error;
-      if (tries > retries) {
-        const { message, status } = error;
-        throw new FetchError(`Cannot fetch "${name}": ${message}, after ${tries} attempts`, { url: name, status, cause: error });
-      }
-      await pause(retryDelay * 2 ** (tries - 1), signal);
-    }
-  }
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
-}
-
-/** One request for the bytes `from` to `last`; the answer is a success, and no HTML. */
-async function request(connection: Connection, from: number, last: number, signal?: AbortSignal): Promise<Response> {
-  const { url, name, headers } = connection;
-  const response = await connect(url, { headers: { ...headers, range: `bytes=${from}-${last}` }, signal });
-  const { status } = response;
-  // the answer to any range of an empty file
-  if (status === 416 && totalSize(response) === 0) return response;
-  if (!response.ok) {
-    await response.body?.cancel();
-    const answer = `the server answered ${status} ${response.statusText}`.trimEnd();
-    if (TRANSIENT.has(status)) throw new Interruption(answer, { status });
-    throw new FetchError(`Cannot fetch "${name}": ${answer}`, { url: name, status });
-  }
-  if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
-    await response.body?.cancel();
-    throw new FetchError(`Cannot fetch "${name}": the server answered with an HTML page, not a file`, { url: name, status });
-  }
-  return response;
-}
-
-async function connect(url: URL, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, init);
-  } catch (error) {
-    throw new Interruption(`the connection failed (${innermost(error)})`, { cause: error });
-  }
-}
-
-function innermost(error: unknown): string {
-  const { message, code, cause } = error as { message?: string; code?: string; cause?: unknown };
-  return cause instanceof Error ? innermost(cause) : message || code || String(error);
-}
-
-async function* body(response: Response, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw new Interruption(`the connection broke off (${innermost(error)})`, { cause: error });
-      });
-      signal?.throwIfAborted();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // what is left is not wanted; a stream that already failed rejects here again
-    await reader.cancel().catch(() => {});
-  }
-}
-
-async function join(name: string, chunks: AsyncIterable<Uint8Array>, length: number): Promise<Uint8Array> {
-  const bytes = allocate(name, length);
-  let loaded = 0;
-  for await (const chunk of chunks) {
-    const part = chunk.subarray(0, length - loaded);
-    bytes.set(part, loaded);
-    loaded += part.byteLength;
-    if (loaded === length) break;
-  }
-  if (loaded < length) throw new Interruption(`the connection broke off at byte ${loaded} of ${length}`);
-  return bytes;
-}
-
+/** The whole file out of an answer. */
 async function download(
   { name }: Connection,
   response: Response,
   signal: AbortSignal | undefined,
   onDownload: OpenUrlOptions["onDownload"],
 ): Promise<Uint8Array> {
-  const encoded = response.headers.has("content-encoding");
-  const total = encoded ? undefined : contentLength(response);
-  const chunks: Uint8Array[] = [];
+  // the length of an encoded answer is not that of the file
+  const total = response.headers.has("content-encoding") ? undefined : contentLength(response);
+  const chunks = body(response, signal);
+  if (total !== undefined) return join(name, chunks, total, (loaded) => onDownload?.(loaded, total));
+
+  const collected: Uint8Array[] = [];
   let loaded = 0;
-  for await (const chunk of body(response, signal)) {
-    chunks.push(chunk);
+  for await (const chunk of chunks) {
+    collected.push(chunk);
     loaded += chunk.byteLength;
-    onDownload?.(loaded, total);
+    onDownload?.(loaded, undefined);
   }
-  if (total !== undefined && loaded < total) throw new Interruption(`the connection broke off at byte ${loaded} of ${total}`);
-  const bytes = allocate(name, loaded);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
+  return join(name, collected, loaded);
+}
+
+async function join(
+  name: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  length: number,
+  onBytes?: (loaded: number) => void,
+): Promise<Uint8Array> {
+  const bytes = allocate(name, length);
+  let loaded = 0;
+  for await (const chunk of chunks) {
+    const part = chunk.subarray(0, length - loaded);
+    bytes.set(part, loaded);
+    loaded += part.byteLength;
+    onBytes?.(loaded);
+    if (loaded === length) break;
   }
+  if (loaded < length) throw new Interruption(`the connection broke off at byte ${loaded} of ${length}`);
   return bytes;
-}
-
-function contentLength(response: Response): number | undefined {
-  const text = response.headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function contentRange(response: Response): { start: number | undefined; total: number | undefined } {
-  const match = /^bytes (?:(\d{1,15})-\d+|\*)\/(?:(\d{1,15})|\*)$/.exec(response.headers.get("content-range") ?? "");
-  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-  return { start: number(match?.[1]), total: number(match?.[2]) };
-}
-
-function totalSize(response: Response): number | undefined {
-  return contentRange(response).total;
-}
-
-/** Servers of other origins may hide `Content-Range` from a page, but not `Content-Length`. */
-async function sizeByHead({ url, name, headers }: Connection, signal: AbortSignal | undefined): Promise<number> {
-  const response = await connect(url, { method: "HEAD", headers, signal });
-  const size = response.ok ? contentLength(response) : undefined;
-  if (size === undefined) {
-    throw new FetchError(`Cannot fetch "${name}": the server does not say its size`, { url: name, status: response.status });
-  }
-  return size;
 }
 
 function checkAnswer({ name }: Connection, response: Response, from: number, size: number): void {

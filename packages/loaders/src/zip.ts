@@ -68,47 +68,29 @@ export async function entryStart(source: ByteSource, entry: ZipEntry, options: R
 }
 
 /**
- * The bytes `[from, to)` of an entry, in pieces of any size. Those before `from` of a deflated entry are
- * inflated and dropped.
+ * The bytes `[from, to)` of an entry. Those before `from` of a deflated entry are inflated and dropped.
  *
  * @throws SyntaxError if the entry is malformed.
  */
-export async function* entryPieces(
-  source: ByteSource,
-  entry: ZipEntry,
-  { from = 0, to = entry.size, pieceBytes = 2 ** 20, signal }: { from?: number; to?: number; pieceBytes?: number; signal?: AbortSignal } = {},
-): AsyncGenerator<Uint8Array> {
-  if (from === to) return;
-  const start = await entryStart(source, entry, { signal });
-  if (entry.method === "stored") {
-    for (let at = from; at < to; at += pieceBytes) {
-      yield await source.read(start + at, Math.min(pieceBytes, to - at), { signal });
-    }
-    return;
-  }
-  let at = 0;
-  for await (const piece of inflated(source, entry, start, signal)) {
-    const wanted = piece.subarray(Math.max(0, Math.min(from - at, piece.byteLength)), Math.max(0, to - at));
-    at += piece.byteLength;
-    if (wanted.byteLength > 0) yield wanted;
-    if (at >= to) return;
-  }
-  throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} ends at byte ${at}, before its ${entry.size}`);
-}
-
-/** The bytes `[from, to)` of an entry in one piece. */
 export async function readEntry(
   source: ByteSource,
   entry: ZipEntry,
   { from = 0, to = entry.size, signal }: { from?: number; to?: number; signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
-  const bytes = allocate(source.name, to - from);
+  const length = to - from;
+  if (length === 0) return new Uint8Array(0);
+  const start = await entryStart(source, entry, { signal });
+  if (entry.method === "stored") return source.read(start + from, length, { signal });
+
+  const bytes = allocate(source.name, length);
   let at = 0;
-  for await (const piece of entryPieces(source, entry, { from, to, signal })) {
-    bytes.set(piece, at);
+  for await (const piece of inflated(source, entry, start, signal)) {
+    const wanted = piece.subarray(Math.max(0, Math.min(from - at, piece.byteLength)), Math.max(0, to - at));
+    bytes.set(wanted, Math.max(0, at - from));
     at += piece.byteLength;
+    if (at >= to) return bytes;
   }
-  return bytes;
+  throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} ends at byte ${at}, before its ${entry.size}`);
 }
 
 type Fail = (detail: string) => SyntaxError;
