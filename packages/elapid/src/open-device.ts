@@ -41,8 +41,10 @@ export async function probeAdapter(): Promise<AdapterReport> {
 }
 
 async function openBest(options: OpenDeviceOptions): Promise<Device> {
-  const { hardware, reason } = await probeAdapter();
-  return hardware ? openGpu({ reason, ...options, allowSoftware: false }) : openCpu({ reason, ...options });
+  const report = await probeAdapter();
+  // what would help follows in a second sentence, for those who ask for it
+  const [reason] = report.reason.split("; ");
+  return report.hardware ? openGpu({ reason, ...options, allowSoftware: false }) : openCpu({ reason, ...options });
 }
 
 // kernels are imported where they are wanted: a page that never asks for WebGPU never loads WGSL

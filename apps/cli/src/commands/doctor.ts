@@ -97,12 +97,12 @@ function table({ elapid, runtime, platform, cores, memory, devices, auto }: {
     ["runtime", `${runtime}, ${platform}`],
     ["cores", String(cores)],
     ["memory", `${bytes(memory.total)}, ${bytes(memory.free)} free`],
-    ...devices.map(({ kind, status, description, error }) => [kind, `${verdict(status, error)}: ${description}`] as const),
+    ...devices.map(({ kind, status, description, error }) => [kind, `${verdict(status, error)}; ${description}`] as const),
     ["auto", `takes ${auto.kind}: ${auto.reason}`],
   ]);
 }
 
 function verdict(status: Check["status"], error?: number): string {
-  if (error === undefined) return status === "right" ? "works" : status;
-  return `${status === "right" ? "works" : "WRONG"}, ${error.toExponential(1)} from the host`;
+  const distance = error === undefined ? "" : `, ${error.toExponential(1)} from the host`;
+  return status + distance;
 }
