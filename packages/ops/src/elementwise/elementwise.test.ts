@@ -1,13 +1,14 @@
 import { backends, expectMatchesReference, host, randomInputs } from "@elapid/testing";
-import { binaryOps, Device, HostBackend, unaryOps } from "@elapid/tensor";
+import { binaryOps, Device, HostBackend, unaryOps, type AnyOp } from "@elapid/tensor";
 import { describe, expect, test } from "vitest";
 import { siluOp } from "./silu.ts";
 import { softplus, softplusOp } from "./softplus.ts";
 
 const sizes = [1, 63, 257, 5000];
+const named = (...ops: AnyOp[]) => ops.map((op) => ({ name: op.name, op }));
 
 describe.each(backends())("elementwise ops on $name", ({ run }) => {
-  describe.each([unaryOps.exp, unaryOps.neg, siluOp, softplusOp])("$name", (op) => {
+  describe.each(named(unaryOps.exp, unaryOps.neg, siluOp, softplusOp))("$name", ({ op }) => {
     test.each(sizes)("matches the reference at %i", (rows) =>
       expectMatchesReference(run, { op, sizes: { rows }, inputs: randomInputs(op, { rows }, { seed: 1, ranges: { x: [-12, 5] } }) }));
 
@@ -32,7 +33,7 @@ describe.each(backends())("elementwise ops on $name", ({ run }) => {
     });
   });
 
-  describe.each([binaryOps.add, binaryOps.mul])("$name", (op) => {
+  describe.each(named(binaryOps.add, binaryOps.mul))("$name", ({ op }) => {
     test.each([
       { rows: 1, size: 1 },
       { rows: 1, size: 257 },

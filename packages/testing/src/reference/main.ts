@@ -7,13 +7,21 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Device } from "@elapid/tensor";
 import { testedBackends } from "../devices.ts";
+import { checkCheckpoints } from "./checkpoints.ts";
+import { checkGguf } from "./gguf.ts";
 import { checkKernels } from "./kernels.ts";
 import { toJson, toTable, type Check } from "./report.ts";
+import { checkTokenizers } from "./tokenizer-folders.ts";
+import { checkTrained } from "./trained.ts";
 
 type Part = (directory: string, device: Device) => AsyncGenerator<Check>;
 
-const parts: Readonly<Record<string, Part>> = {
-  kernels: checkKernels,
+/** What `--only` chooses among; each lists its cases in the order of the tree. */
+const parts: Readonly<Record<string, readonly Part[]>> = {
+  kernels: [checkKernels],
+  checkpoints: [checkCheckpoints, checkTrained],
+  gguf: [checkGguf],
+  tokenizers: [checkTokenizers],
 };
 const kinds = ["host", "wasm", "webgpu"];
 const usage = `usage: reference DIR [--device ${kinds.join("|")}] [--only ${Object.keys(parts).join("|")}] [--json]`;
@@ -65,8 +73,8 @@ async function checksOn(kind: string, { directory, only }: Arguments): Promise<{
   const tested = testedBackends.find((backend) => backend.kind === kind)!;
   const device = new Device(await tested.open(), { strict: true });
   const checks: Check[] = [];
-  for (const [name, part] of Object.entries(parts)) {
-    if (only !== undefined && only !== name) continue;
+  const chosen = Object.keys(parts).filter((name) => only === undefined || only === name);
+  for (const part of chosen.flatMap((name) => parts[name])) {
     for await (const check of part(directory, device)) checks.push(check);
   }
   const title = `${kind}: ${device.description}`;

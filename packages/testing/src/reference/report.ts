@@ -27,14 +27,26 @@ export interface Unsupported {
   readonly why: string;
 }
 
+/** One thing against its expectation; a tolerance of 0 asks for equality. */
+export interface Comparison {
+  readonly what: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
 /** Several comparisons as one outcome: the first failure, or the one nearest to its tolerance. */
-export function worst(comparisons: readonly { readonly what: string; readonly error: number; readonly tolerance: number }[]): Passed | Failed {
-  let nearest: { error: number; tolerance: number } | undefined;
+export function worst(comparisons: readonly Comparison[]): Passed | Failed {
+  if (comparisons.length === 0) return { kind: "failed", what: "there was nothing to compare" };
   for (const { what, error, tolerance } of comparisons) {
     if (!(error <= tolerance)) return { kind: "failed", what, error, tolerance };
-    if (nearest === undefined || error / tolerance > nearest.error / nearest.tolerance) nearest = { error, tolerance };
   }
-  return { kind: "passed", ...nearest };
+  const { error, tolerance } = nearest(comparisons)!;
+  return tolerance === 0 ? { kind: "passed" } : { kind: "passed", error, tolerance };
+}
+
+function nearest<T extends { readonly error: number; readonly tolerance: number }>(sized: readonly T[]): T | undefined {
+  const share = ({ error, tolerance }: T) => (error === 0 ? 0 : error / tolerance);
+  return sized.toSorted((a, b) => share(b) - share(a) || b.tolerance - a.tolerance)[0];
 }
 
 /** What `--json` prints. */
@@ -74,7 +86,7 @@ export function toTable(device: string, checks: readonly Check[]): string {
     const sized = [...failed, ...passed].flatMap(({ error, tolerance }) =>
       error === undefined || tolerance === undefined ? [] : [{ error, tolerance }],
     );
-    const top = sized.toSorted((a, b) => b.error / b.tolerance - a.error / a.tolerance)[0];
+    const top = nearest(sized);
     const figures = top === undefined ? ["exact", ""] : [top.error.toExponential(1), top.tolerance.toExponential(1)];
     rows.push([group, `${passed.length}`, `${failed.length}`, ...figures]);
   }
