@@ -3,13 +3,13 @@ import { crossEntropyKernel } from "./cross-entropy/cross-entropy.wasm.ts";
 import { elementwiseKernels } from "./elementwise/elementwise.wasm.ts";
 import { embeddingKernel } from "./embedding/embedding.wasm.ts";
 import { layerNormKernel } from "./layer-norm/layer-norm.wasm.ts";
-import { matmulRowsKernel } from "./matmul/matmul.wasm.ts";
+import { matmulKernels } from "./matmul/matmul.wasm.ts";
 import { addRmsNormKernel, rmsNormKernel } from "./rms-norm/rms-norm.wasm.ts";
 
 /** The WebAssembly kernels of this package and of the elementary ops, for `openWasm`. */
 export const kernels = [
   ...elementwiseKernels,
-  matmulRowsKernel,
+  ...matmulKernels,
   sliceKernel,
   concatKernel,
   embeddingKernel,
