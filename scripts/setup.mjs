@@ -70,7 +70,7 @@ function isInstalled(folder) {
 }
 
 /** Compiles the kernels and builds every package, if a source changed since this was last done. */
-export function build() {
+function build() {
   const stamp = join(root, ".cache/built");
   const workspaces = ["packages", "apps"]
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
@@ -136,7 +136,7 @@ export function say(message) {
  * @param {string} message
  * @returns {never}
  */
-export function fail(message) {
+function fail(message) {
   say(message);
   process.exit(1);
 }
