@@ -66,7 +66,9 @@ class TokenFinder {
   readonly #tokens: ReadonlyMap<string, AddedToken>;
 
   constructor(tokens: readonly (readonly [text: string, token: AddedToken])[]) {
-    this.#tokens = new Map(tokens.filter(([text]) => text !== ""));
+    // of tokens that look the same, a special one counts, then the earlier one: later entries of a Map replace earlier ones
+    const byWeight = [...tokens].reverse().sort(([, a], [, b]) => Number(a.special) - Number(b.special));
+    this.#tokens = new Map(byWeight.filter(([text]) => text !== ""));
     const texts = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
     this.#pattern = texts.length === 0 ? undefined : new RegExp(texts.map(escapePattern).join("|"), "gu");
   }
@@ -81,10 +83,14 @@ class TokenFinder {
       let start = match.index;
       let end = start + match[0].length;
       if (token.singleWord && (WORD_BEFORE.test(lastChar(text, start)) || WORD_AFTER.test(text.slice(end, end + 2)))) continue;
-      if (token.lstrip) while (start > done && SPACE.test(text[start - 1])) start--;
+      if (token.lstrip) {
+        // the token before may have taken this one's space already, even the whole of it
+        start = Math.max(start, done);
+        while (start > done && SPACE.test(text[start - 1])) start--;
+      }
       if (token.rstrip) while (end < text.length && SPACE.test(text[end])) end++;
       if (done < start) sections.push({ text: text.slice(done, start), id: undefined });
-      sections.push({ text: text.slice(start, end), id: token.id });
+      if (start < end) sections.push({ text: text.slice(start, end), id: token.id });
       done = end;
     }
     if (done < text.length) sections.push({ text: text.slice(done), id: undefined });

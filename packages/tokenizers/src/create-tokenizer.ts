@@ -42,6 +42,7 @@ export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFi
     idOf.set(content, id);
     tokenOf.set(id, content);
   }
+  const special = new Set(added.filter((token) => token.special).map((token) => token.content));
   const role = (name: string) => {
     const token = readTokenName(settings.get(name));
     return token === undefined ? undefined : idOf.get(token);
@@ -64,7 +65,7 @@ export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFi
     decodeStep: readDecoder(json.get("decoder")),
     idOf,
     tokenOf,
-    specialIds: new Set(added.filter((token) => token.special).map((token) => token.id)),
+    specialIds: new Set(Array.from(tokenOf).flatMap(([id, token]) => (special.has(token) ? [id] : []))),
     roles: { bos: role("bos_token"), eos: role("eos_token"), pad: role("pad_token"), unk: role("unk_token") ?? model.unkId },
     chat: readChat(settings, chatTemplate),
   });

@@ -40,7 +40,7 @@ export class TextTokenizer implements Tokenizer {
 
   constructor(parts: TokenizerParts) {
     this.#parts = parts;
-    this.vocabSize = parts.idOf.size;
+    this.vocabSize = parts.tokenOf.size;
     ({ bos: this.bosId, eos: this.eosId, pad: this.padId, unk: this.unkId } = parts.roles);
     this.specialIds = parts.specialIds;
     this.hasChatTemplate = parts.chat !== undefined;

@@ -77,6 +77,7 @@ export function replaceText(from: string, to: string): DecodeStep {
     let held = "";
     return {
       write(text) {
+        if (held === "" && !text.includes(from[0])) return next.write(text);
         const parts = (held + text).split(from);
         const rest = parts.pop()!;
         const keep = overlap(rest, from);

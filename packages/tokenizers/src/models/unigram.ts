@@ -53,11 +53,11 @@ export function readUnigram(field: JsonField): Model {
 
   function push(text: string, out: Pieces): void {
     const id = vocab.idOf.get(text);
-    const bytes = id === undefined && byteFallback ? fallbackTokens(text).map((token) => vocab.idOf.get(token)) : [];
-    if (bytes.length > 0 && bytes.every((byte) => byte !== undefined)) {
+    const bytes = id === undefined && byteFallback ? fallbackTokens(text) : [];
+    if (bytes.length > 0 && bytes.every((byte) => vocab.idOf.has(byte))) {
       for (const byte of bytes) {
-        out.ids.push(byte);
-        out.texts.push(text);
+        out.ids.push(vocab.idOf.get(byte)!);
+        out.texts.push(byte);
       }
       return;
     }

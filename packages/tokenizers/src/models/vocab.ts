@@ -15,14 +15,14 @@ export interface Model {
   tokenize(word: string, out: Pieces): void;
 }
 
-/** Tokens by id and ids by token. */
+/** Tokens by id and ids by token; where a token is listed twice, its last id counts and both ids name it. */
 export class Vocab {
   readonly idOf: ReadonlyMap<string, number>;
   readonly tokenOf: ReadonlyMap<number, string>;
 
-  constructor(entries: Iterable<readonly [token: string, id: number]>) {
+  constructor(entries: readonly (readonly [token: string, id: number])[]) {
     this.idOf = new Map(entries);
-    this.tokenOf = new Map(Array.from(this.idOf, ([token, id]) => [id, token]));
+    this.tokenOf = new Map(entries.map(([token, id]) => [id, token]));
   }
 }
 
