@@ -3,6 +3,7 @@ export { WebGpuBackend, type BackendOptions } from "./backend.ts";
 export { defineKernel, type Kernel, type KernelContext, type KernelDefinition, type Pass } from "./kernel.ts";
 export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
 export { probeAdapter, type AdapterReport } from "./probe.ts";
+export { exponential } from "./snippets/exponential.wgsl.ts";
 export { groupIndex } from "./snippets/group-index.wgsl.ts";
 export { nan } from "./snippets/nan.wgsl.ts";
 export { reduce } from "./snippets/reduce.wgsl.ts";

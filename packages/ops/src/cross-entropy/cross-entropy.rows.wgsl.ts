@@ -1,4 +1,4 @@
-import { defineKernel, groupIndex, nan, reduce, wgsl } from "@elapid/webgpu";
+import { defineKernel, exponential, groupIndex, nan, reduce, wgsl } from "@elapid/webgpu";
 import { crossEntropyOp } from "./cross-entropy.ts";
 
 const WORKGROUP = 64;
@@ -11,6 +11,7 @@ export const crossEntropyRows = defineKernel(crossEntropyOp, {
   integers: ["ignoreIndex"],
   workgroups: ({ rows }) => rows,
   source: () => wgsl`
+    ${exponential}
     ${groupIndex}
     ${nan}
     ${reduce(WORKGROUP)}
@@ -30,7 +31,7 @@ export const crossEntropyRows = defineKernel(crossEntropyOp, {
       var shifted = 0.0;
       for (var v = lane; v < dims.vocab; v += ${WORKGROUP}) {
         let below = logits[start + v] - peak;
-        exponentials += exp(below);
+        exponentials += exponential(below);
         shifted += below;
       }
       exponentials = sumOf(exponentials, lane);

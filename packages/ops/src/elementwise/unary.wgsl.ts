@@ -1,5 +1,5 @@
 import { unaryOps } from "@elapid/tensor";
-import { defineKernel, groupIndex, silu, softplus, wgsl, type Kernel, type Wgsl } from "@elapid/webgpu";
+import { defineKernel, exponential, groupIndex, silu, softplus, wgsl, type Kernel, type Wgsl } from "@elapid/webgpu";
 import { siluOp } from "./silu.ts";
 import { softplusOp } from "./softplus.ts";
 
@@ -26,7 +26,7 @@ function unary(op: typeof siluOp, apply: Wgsl): Kernel {
   });
 }
 
-export const expKernel = unary(unaryOps.exp, wgsl`fn apply(x: f32) -> f32 { return exp(x); }`);
+export const expKernel = unary(unaryOps.exp, wgsl`${exponential} fn apply(x: f32) -> f32 { return exponential(x); }`);
 export const negKernel = unary(unaryOps.neg, wgsl`fn apply(x: f32) -> f32 { return -x; }`);
 export const siluKernel = unary(siluOp, wgsl`${silu} fn apply(x: f32) -> f32 { return silu(x); }`);
 export const softplusKernel = unary(softplusOp, wgsl`${softplus} fn apply(x: f32) -> f32 { return softplus(x); }`);

@@ -1,4 +1,4 @@
-import { defineKernel, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
+import { defineKernel, exponential, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
 import { selectiveScan } from "./selective-scan.ts";
 
 const WORKGROUP = 64;
@@ -52,6 +52,7 @@ export const selectiveScanForward = defineKernel(selectiveScan, {
       binds: ["u", "A", "B", "C", "mask", "step", "y", "finalState"],
       workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
       source: ({ state }) => wgsl`
+        ${exponential}
         ${groupIndex}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
@@ -75,7 +76,7 @@ export const selectiveScanForward = defineKernel(selectiveScan, {
             let drive = d * u[at];
             var out = 0.0;
             for (var n = 0u; n < ${state}; n++) {
-              h[n] = exp(d * A[e * ${state} + n]) * h[n] + drive * B[row * ${state} + n];
+              h[n] = exponential(d * A[e * ${state} + n]) * h[n] + drive * B[row * ${state} + n];
               out += C[row * ${state} + n] * h[n];
             }
             y[at] = out;
