@@ -7,13 +7,14 @@
  * Work: an exponential and three multiply-adds for each `batch · time · inner · state`; memory traffic is that of the
  * inputs and outputs, once.
  */
-import { expDecay } from "../../../wasm/src/snippets/exp.as.ts";
+import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
 
 const CHANNELS = 16;
+const LOG2_E: f32 = 1.4426950408889634; // exp(x) = 2^(x · log2 e), and the power of two is cheaper
 
 export function selectiveScanForward(
   begin: i32, end: i32, scratch: usize,
@@ -25,7 +26,7 @@ export function selectiveScanForward(
 ): void {
   const blocks = (inner + CHANNELS - 1) / CHANNELS;
   const h = scratch;
-  const decay = at(scratch, CHANNELS * state);
+  const rates = at(scratch, CHANNELS * state);
   const zero = f32x4.splat(0);
 
   for (let unit = begin; unit < end; unit++) {
@@ -34,12 +35,14 @@ export function selectiveScanForward(
     const last = min(first + CHANNELS, inner);
     const channels = (b * inner + first) * state;
 
-    turn(at(A, first * state), decay, state, last - first);
-    if (initialState) turn(at(initialState, channels), h, state, last - first);
+    turn(at(A, first * state), rates, state, last - first, LOG2_E);
+    if (initialState) turn(at(initialState, channels), h, state, last - first, 1);
     else memory.fill(h, 0, (<usize>CHANNELS * state) << 2);
 
     for (let t = 0; t < time; t++) {
       const row = b * time + t;
+      const Bt = at(B, row * state);
+      const Ct = at(C, row * state);
       const ignored = mask != 0 && load<i32>(at(mask, row)) == 0;
       for (let e = first; e < last; e += 4) {
         const count = last - e;
@@ -57,10 +60,10 @@ export function selectiveScanForward(
 
         let lane = (e - first) * state;
         for (let n = 0; n < state; n++) {
-          const a = expDecay(f32x4.mul(d, v128.load(at(decay, lane))));
-          const hn = madd(a, v128.load(at(h, lane)), f32x4.mul(drive, v128.load_splat<f32>(at(B, row * state + n))));
+          const a = exp2Decay(f32x4.mul(d, v128.load(at(rates, lane))));
+          const hn = madd(a, v128.load(at(h, lane)), f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n))));
           v128.store(at(h, lane), hn);
-          out = madd(v128.load_splat<f32>(at(C, row * state + n)), hn, out);
+          out = madd(v128.load_splat<f32>(at(Ct, n)), hn, out);
           lane += 4;
         }
         if (z) out = f32x4.mul(out, silu(load4(at(z, here), count)));
@@ -71,10 +74,13 @@ export function selectiveScanForward(
   }
 }
 
-/** From `channel state` to groups of four channels, `state channel` each. */
-function turn(from: usize, to: usize, state: i32, channels: i32): void {
+/** From `channel state` to groups of four channels, `state channel` each, times a factor. */
+function turn(from: usize, to: usize, state: i32, channels: i32, factor: f32): void {
   for (let e = 0; e < channels; e += 4) {
-    for (let n = 0; n < state; n++) v128.store(at(to, e * state + n * 4), gather4(at(from, e * state + n), state, channels - e));
+    for (let n = 0; n < state; n++) {
+      const values = gather4(at(from, e * state + n), state, channels - e);
+      v128.store(at(to, e * state + n * 4), f32x4.mul(values, f32x4.splat(factor)));
+    }
   }
 }
 

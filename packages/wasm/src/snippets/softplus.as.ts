@@ -1,3 +1,4 @@
+import { constant } from "./constant.as.ts";
 import { exp } from "./exp.as.ts";
 import { madd } from "./madd.as.ts";
 
@@ -14,6 +15,12 @@ export function softplus(x: v128): v128 {
   return f32x4.add(positive, log1p(exp(f32x4.neg(f32x4.abs(x)))));
 }
 
+const TWO = memory.data<f32>([2]);
+const P0 = memory.data<f32>([0.3333320915699005]);
+const P1 = memory.data<f32>([0.2001076340675354]);
+const P2 = memory.data<f32>([0.14000903069972992]);
+const P3 = memory.data<f32>([0.1400599330663681]);
+
 /**
  * `log(1 + e)` of e in [0, 1].
  *
@@ -23,11 +30,11 @@ export function softplus(x: v128): v128 {
  */
 @inline
 function log1p(e: v128): v128 {
-  const s = f32x4.div(e, f32x4.add(e, f32x4.splat(2)));
+  const s = f32x4.div(e, f32x4.add(e, constant(TWO)));
   const square = f32x4.mul(s, s);
-  let p = madd(f32x4.splat(0.1400599330663681), square, f32x4.splat(0.14000903069972992));
-  p = madd(p, square, f32x4.splat(0.2001076340675354));
-  p = madd(p, square, f32x4.splat(0.3333320915699005));
+  let p = madd(constant(P3), square, constant(P2));
+  p = madd(p, square, constant(P1));
+  p = madd(p, square, constant(P0));
   const half = madd(f32x4.mul(p, square), s, s);
   return f32x4.add(half, half);
 }
