@@ -35,16 +35,17 @@ export async function run({ operands, values }: Args<typeof options>, streams: S
 
   using model = await openModel(values, streams);
   const results = prompts.map((prompt) => ({ prompt, text: "", tokens: 0 }));
-  const streaming = !values.batch && !values.json;
-  if (streaming && values.echo) stdout.write(prompts[0]);
-
   const watch = new Stopwatch();
   const onToken = ({ index }: { readonly index: number }) => {
     results[index].tokens++;
     watch.token(index);
   };
+  const pieces = model.generate(prompts, { ...sampling, signal, onToken });
+
+  const streaming = !values.batch && !values.json;
+  if (streaming && values.echo) stdout.write(prompts[0]);
   try {
-    for await (const { index, text } of model.generate(prompts, { ...sampling, signal, onToken })) {
+    for await (const { index, text } of pieces) {
       results[index].text += text;
       if (streaming) stdout.write(text);
     }
