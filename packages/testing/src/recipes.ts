@@ -1,6 +1,7 @@
+import { blank, MambaMixer, type MambaMixerState } from "@elapid/nn";
 import { addRmsNorm, crossEntropy, layerNorm, rmsNorm, silu } from "@elapid/ops";
 import { causalConv1d, selectiveScan } from "@elapid/scan";
-import { concat, type Device, type Tensor } from "@elapid/tensor";
+import { bytesOf, concat, type Device, type Tensor } from "@elapid/tensor";
 import type { KernelCase } from "./kernel-cases.ts";
 import type { Values } from "./safetensors.ts";
 
@@ -143,6 +144,23 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       }),
   },
 
+  mamba1_layer: {
+    run: (device, kernelCase) =>
+      compute(device, kernelCase, ({ get }) => {
+        const mixer = loadMixer(device, kernelCase);
+        const x = get("u")!;
+        const { y } = mixer.forward({ x });
+        // the states are those after going through the input one token at a time
+        const states: MambaMixerState[] = [];
+        for (let t = 0; t < x.shape[1]; t++) {
+          states.push(mixer.forward({ x: x.slice(1, t, t + 1), state: states.at(-1) }).state);
+        }
+        const [before, after] = states.slice(-2);
+        // one input more than the next step needs is kept there: the oldest of the step before
+        return { y, "state_after.conv": concat([before.conv.slice(2, 0, 1), after.conv], 2), "state_after.ssm": after.ssm };
+      }),
+  },
+
   layer_norm: {
     run: (device, kernelCase) =>
       compute(device, kernelCase, ({ get }) => ({
@@ -164,6 +182,29 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     },
   },
 };
+
+/** Parameters of the mixer by our name, where the official one differs by more than snake_case. */
+const officialNames: Readonly<Record<string, string>> = { logA: "A_log", "deltaProj.weight": "dt_proj.weight", "deltaProj.bias": "dt_proj.bias" };
+
+/** A mixer with the parameters of the case. */
+function loadMixer(device: Device, { attrs, inputs }: KernelCase): MambaMixer {
+  const [dInner, dState] = inputs["param.A_log"].shape;
+  const config = {
+    dModel: Number(attrs.d_model),
+    dInner,
+    dState,
+    dConv: Number(attrs.d_conv),
+    dtRank: inputs["param.dt_proj.weight"].shape[1],
+    bias: attrs.bias === true,
+    convBias: attrs.conv_bias !== false,
+  };
+  const mixer = new MambaMixer(config, blank(device));
+  for (const [path, parameter] of mixer.parameters()) {
+    const official = officialNames[path] ?? path.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    device.write(parameter, bytesOf(inputs[`param.${official}`].data));
+  }
+  return mixer;
+}
 
 interface CaseInputs {
   /** An input as it is stored, on the device; `undefined` where the case has none of this name. */

@@ -47,7 +47,13 @@ export async function* checkCheckpoints(directory: string, device: Device): Asyn
       tensors: readSafetensors(join(folder, "expected.safetensors")),
       json: JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as Expected["json"],
     };
-    const check = (aspect: string, outcome: Check["outcome"]): Check => ({ id: `checkpoints/${name}:${aspect}`, group: name, outcome });
+    // where the reference lets padding leak, that comparison is loose and stands in a row of its own
+    const leaks = (expected.json.padding?.max_abs_difference_from_unpadded ?? 0) > 1e-3;
+    const check = (aspect: string, outcome: Check["outcome"]): Check => ({
+      id: `checkpoints/${name}:${aspect}`,
+      group: aspect === "padded" && leaks ? `${name}, padded` : name,
+      outcome,
+    });
     const unknown = unknownArchitecture(folder);
     const held = aspectsOf(expected);
     if (unknown !== undefined) {
