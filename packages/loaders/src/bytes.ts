@@ -4,6 +4,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
   /** Called while a long read goes on, with the bytes of this read that have arrived. */
   readonly onBytes?: (loaded: number) => void;
+  /** At least `length` bytes to read into, for a source that would otherwise allocate. */
+  readonly into?: Uint8Array;
 }
 
 /** Bytes of known size that can be read in any order: a file, a blob, a URL. */
@@ -63,11 +65,15 @@ export function checkRange(name: string, size: number, offset: number, length: n
 }
 
 /**
- * A buffer for `length` bytes of a source.
+ * A buffer for `length` bytes of a source: a part of `into` if given, else a new one.
  *
- * @throws RangeError if there is no memory for it.
+ * @throws RangeError if there is no memory for it, or `into` is too small.
  */
-export function allocate(name: string, length: number): Uint8Array<ArrayBuffer> {
+export function allocate(name: string, length: number, into?: Uint8Array): Uint8Array {
+  if (into && into.byteLength < length) {
+    throw new RangeError(`Cannot read "${name}": ${length} bytes do not fit into a buffer of ${into.byteLength}`);
+  }
+  if (into) return into.subarray(0, length);
   try {
     return new Uint8Array(length);
   } catch (cause) {

@@ -31,10 +31,10 @@ export async function openFile(path: string | URL): Promise<ByteSource> {
   return {
     name,
     size,
-    async read(offset, length, { signal, onBytes } = {}) {
+    async read(offset, length, { signal, onBytes, into } = {}) {
       signal?.throwIfAborted();
       checkRange(name, size, offset, length);
-      const bytes = allocate(name, length);
+      const bytes = allocate(name, length, into);
       for (let done = 0; done < length;) {
         const slice = Math.min(SLICE_BYTES, length - done);
         const { bytesRead } = await handle.read(bytes, done, slice, offset + done);

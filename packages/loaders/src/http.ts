@@ -105,8 +105,8 @@ export async function* body(response: Response, signal: AbortSignal | undefined)
       yield value;
     }
   } finally {
-    // what is left is not wanted; a stream that already failed rejects here again
-    await reader.cancel().catch(() => {});
+    // what is left is not wanted; a stream that already failed rejects here again, and nobody waits for it
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -49,6 +49,7 @@ export function observed(source: ByteSource, counter: ProgressCounter, signal?: 
       const either = signals.length === 2 ? AbortSignal.any(signals) : signals[0];
       either?.throwIfAborted();
       const bytes = await source.read(offset, length, {
+        ...options,
         signal: either,
         onBytes: (loaded) => {
           counter.add(offset, offset + loaded, size);

@@ -166,7 +166,7 @@ function storedTensor(source: ByteSource, { info, storage, offset, strides }: To
   }
   return {
     ...info,
-    async *chunks(chunkBytes, signal) {
+    async *chunks({ chunkBytes, signal }) {
       const from = offset * width;
       const to = from + strideExtent(shape, strides) * width;
       // what the tensor touches of its storage is held whole: any element may come next

@@ -49,6 +49,20 @@ test("hands out a tensor in chunks of whole elements", async () => {
   expect(values).toEqual([...data]);
 });
 
+test("reads chunks into a buffer, no larger than it", async () => {
+  const data = Float32Array.from({ length: 100 }, (_, i) => i);
+  const file = new Blob([new Uint8Array(writeSafetensors({ x: { dtype: "f32", shape: [100], data } }))]);
+  const weights = await openSafetensors(memorySource(file, "x.safetensors"));
+  const buffer = new Uint8Array(130);
+  const values: number[] = [];
+  for await (const chunk of weights.chunks("x", { buffer })) {
+    expect(chunk.byteLength).toBeLessThanOrEqual(128);
+    values.push(...new Float32Array(chunk.slice().buffer));
+  }
+  expect(values).toEqual([...data]);
+  expect(() => weights.chunks("x", { buffer: new Uint8Array(7) })).toThrow('Cannot read tensor "x": a chunk has 7 bytes, at least 8 are needed');
+});
+
 test("an unknown tensor is named", async () => {
   const weights = await open(writeSafetensors(sample));
   await expect(weights.read("b.weight")).rejects.toThrow('Cannot read tensor "b.weight": "x.safetensors" holds none of this name');

@@ -45,7 +45,7 @@ function findTensor(name: string, tensor: string, file: string, shard: Weights |
   if (!info) throw new SyntaxError(`Cannot read "${name}": it names ${quote(file)} for tensor ${quote(tensor)}, which is not in there`);
   return {
     ...info,
-    chunks: (chunkBytes, signal) => shard.chunks(tensor, { chunkBytes, signal }),
+    chunks: (options) => shard.chunks(tensor, options),
     whole: (signal) => shard.read(tensor, { signal }),
   };
 }

@@ -81,7 +81,14 @@ describe("opens", () => {
     expect(await files.json("config.json")).toMatchObject({ d_model: 40 });
   });
 
-  test("a file of any name", async () => {
+  test("a file of any name, also one that a URL has to escape", async () => {
+    const folder = await folderOf({ "what? 100%.safetensors": small, "config.json": "{}" });
+    for (const location of [join(folder, "what? 100%.safetensors"), pathToFileURL(join(folder, "what? 100%.safetensors"))]) {
+      const files = await openModelFiles(location);
+      expect(await files.json("config.json")).toEqual({});
+      expect([...(await files.weights()).tensors.keys()]).toEqual(["x"]);
+      await files.close();
+    }
     await expectGolden(await openModelFiles(join(golden, "tensors.pt")), "tensors.pt");
   });
 
@@ -171,7 +178,7 @@ describe("says what is wrong with", () => {
     const error = await failure(openModelFiles("state-spaces/mamba-130m-hf", { revision: "main" }));
     expect(error).toBeInstanceOf(ModelNotFoundError);
     expect(error.message).toBe(
-      'Cannot open "state-spaces/mamba-130m-hf": there is no such folder, and models (revision "main") are not fetched from the hub yet; download it and give its folder, or give the URL of its files',
+      'Cannot open "state-spaces/mamba-130m-hf": there is no such folder or file, and models (revision "main") are not fetched from the hub yet; download it and give its folder, or give the URL of its files',
     );
   });
 
@@ -244,10 +251,22 @@ describe("refuses an index", () => {
     await expect(indexed({ weight_map: { x: file } })).rejects.toThrow(/^Cannot open ".*": it is no name of a file in "the given files"$/);
   });
 
-  test("whose shard is damaged, and closes the others", async () => {
+  test("whose shard is damaged", async () => {
     const folder = await folderOf({ a: small, b: small.subarray(0, 20), "model.safetensors.index.json": '{"weight_map": {"x": "a", "y": "b"}}' });
     await expect(openWeightsOf(folder)).rejects.toThrow(`Cannot read "${join(folder, "b")}": header length`);
   });
+});
+
+test("chunks of a file share the buffer they are read into", async () => {
+  const weights = await openWeightsOf(join(golden, "mamba-sharded"));
+  const buffer = new Uint8Array(1000);
+  const pieces: Uint8Array[] = [];
+  for await (const chunk of weights.chunks("backbone.embeddings.weight", { buffer })) {
+    expect(chunk.buffer).toBe(buffer.buffer);
+    pieces.push(chunk.slice());
+  }
+  expect(await digest(Buffer.concat(pieces))).toBe(expected["mamba-sharded"]["backbone.embeddings.weight"].sha256);
+  await weights.close();
 });
 
 test("a file that shrinks while it is read is an error, not zeros", async () => {

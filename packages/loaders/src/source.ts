@@ -1,6 +1,6 @@
 import type { ByteSource } from "./bytes.ts";
 import { ModelNotFoundError, quote } from "./errors.ts";
-import { hasFileSystem } from "./file.ts";
+import { filePath, hasFileSystem } from "./file.ts";
 import { diskFolder, mapFolder, urlFolder, type Folder } from "./folders.ts";
 import { decodeUtf8, parseJson } from "./json.ts";
 import { isHttp, openWeights } from "./open.ts";
@@ -132,26 +132,29 @@ async function locate(location: ModelLocation, { revision }: OpenModelOptions): 
     const others = Object.keys(location.files).filter((file) => WEIGHTS_FILE.test(file) && !WEIGHTS.includes(file));
     return { folder, candidates: [...WEIGHTS, ...others] };
   }
-  const { parent, file } = splitFile(location);
   if (isHttp(location)) {
-    return file === undefined ? { folder: urlFolder(location), candidates: WEIGHTS } : { folder: urlFolder(parent), candidates: [file] };
+    const url = new URL(location);
+    const file = weightsFileOf(url.pathname);
+    if (file === undefined) return { folder: urlFolder(url), candidates: WEIGHTS };
+    const parent = new URL(".", url);
+    parent.search = url.search;
+    return { folder: urlFolder(parent), candidates: [decodeURIComponent(file)] };
   }
-  if (hasFileSystem()) {
-    const folder = await diskFolder(location);
-    if (folder) return { folder, candidates: WEIGHTS };
-    const around = file === undefined ? undefined : await diskFolder(parent);
-    if (around?.files?.includes(file!)) return { folder: around, candidates: [file!] };
-  }
-  throw noSuchPlace(String(location), revision);
+  if (!hasFileSystem()) throw noSuchPlace(String(location), revision);
+
+  const path = await filePath(location);
+  const folder = await diskFolder(path);
+  if (folder) return { folder, candidates: WEIGHTS };
+  const file = weightsFileOf(path);
+  const around = file === undefined ? undefined : await diskFolder(path.slice(0, -file.length) || ".");
+  if (file === undefined || !around?.files?.includes(file)) throw noSuchPlace(String(location), revision);
+  return { folder: around, candidates: [file] };
 }
 
-/** The last segment of a location, if it names a file of weights, and what is before it. */
-function splitFile(location: string | URL): { parent: string; file: string | undefined } {
-  const [, path, query] = /^([^?]*)(.*)$/s.exec(String(location))!;
-  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
-  const last = path.slice(at + 1);
-  const parent = (at < 0 ? "./" : path.slice(0, at + 1)) + query;
-  return { parent, file: WEIGHTS_FILE.test(last) ? last : undefined };
+/** The last segment of a path, if it names a file of weights. */
+function weightsFileOf(path: string): string | undefined {
+  const last = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+  return WEIGHTS_FILE.test(last) ? last : undefined;
 }
 
 /** A name out of an index file must not lead out of the folder. */
@@ -194,8 +197,7 @@ function notFound(folder: Folder, candidates: readonly string[]): ModelNotFoundE
 function noSuchPlace(location: string, revision: string | undefined): ModelNotFoundError {
   const isHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(location);
   const at = revision === undefined ? "" : ` (revision ${quote(revision)})`;
-  const hint = isHubId
-    ? `there is no such folder, and models${at} are not fetched from the hub yet; download it and give its folder, or give the URL of its files`
-    : "there is no such folder or file";
-  return new ModelNotFoundError(`Cannot open ${quote(location)}: ${hint}`, { location });
+  const there = hasFileSystem() ? "there is no such folder or file" : "this runtime has no file system, give a URL or files";
+  const hub = `, and models${at} are not fetched from the hub yet; download it and give its folder, or give the URL of its files`;
+  return new ModelNotFoundError(`Cannot open ${quote(location)}: ${there}${isHubId ? hub : ""}`, { location });
 }

@@ -214,10 +214,13 @@ describe("an abort", () => {
   });
 
   test("stops a read that hangs, and the source goes on", async () => {
-    const { url } = await serve((request, response, count) => (count === 2 ? stall(request, response, count) : sendRange(request, response)));
-    const source = await openUrl(url);
     const controller = new AbortController();
-    setTimeout(() => controller.abort(reason), 30);
+    const { url } = await serve((request, response, count) => {
+      if (count !== 2) return sendRange(request, response);
+      stall(request, response, count);
+      setTimeout(() => controller.abort(reason), 30);
+    });
+    const source = await openUrl(url);
     await expect(source.read(100_000, 1000, { signal: controller.signal })).rejects.toBe(reason);
     expect(await source.read(100_000, 1000)).toEqual(content.subarray(100_000, 101_000));
   });

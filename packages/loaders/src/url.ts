@@ -45,13 +45,13 @@ export async function openUrl(location: string | URL, options: OpenUrlOptions = 
   return {
     name,
     size,
-    async read(offset, length, { signal, onBytes } = {}) {
+    async read(offset, length, { signal, onBytes, into } = {}) {
       signal?.throwIfAborted();
       checkRange(name, size, offset, length);
       const end = offset + length;
       if (length === 0 || end <= head.byteLength) return head.subarray(offset, end);
 
-      const bytes = allocate(name, length);
+      const bytes = allocate(name, length, into);
       let loaded = 0;
       if (offset < head.byteLength) {
         bytes.set(head.subarray(offset));

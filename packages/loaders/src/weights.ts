@@ -17,6 +17,11 @@ export interface ChunkOptions {
   readonly signal?: AbortSignal;
   /** At most so many bytes in a chunk, rounded down to a multiple of 8; 16 MiB if not given. */
   readonly chunkBytes?: number;
+  /**
+   * Holds each chunk in turn, so that reading allocates nothing; a chunk is then valid until the next one is
+   * asked for, and no larger than the buffer.
+   */
+  readonly buffer?: Uint8Array;
 }
 
 /**
@@ -55,9 +60,12 @@ export interface Weights {
   close(): Promise<void>;
 }
 
+/** {@link ChunkOptions} with `chunkBytes` settled: a multiple of 8, within the buffer. */
+export type StoredChunkOptions = ChunkOptions & { readonly chunkBytes: number };
+
 /** A tensor that knows how to get its bytes. */
 export interface StoredTensor extends TensorInfo {
-  chunks(chunkBytes: number, signal: AbortSignal | undefined): AsyncIterable<Uint8Array>;
+  chunks(options: StoredChunkOptions): AsyncIterable<Uint8Array>;
   /** The bytes in one read, where the format has them in one piece. */
   whole?(signal: AbortSignal | undefined): Promise<Uint8Array>;
 }
@@ -85,15 +93,16 @@ export function weightsOf(
       if (stored.whole) return stored.whole(signal);
       const bytes = allocate(name, stored.byteLength);
       let at = 0;
-      for await (const chunk of stored.chunks(CHUNK_BYTES, signal)) {
+      for await (const chunk of stored.chunks({ chunkBytes: CHUNK_BYTES, signal })) {
         bytes.set(chunk, at);
         at += chunk.byteLength;
       }
       return bytes;
     },
-    chunks(tensor, { signal, chunkBytes = CHUNK_BYTES } = {}) {
-      if (!(chunkBytes >= 8)) throw new RangeError(`Cannot read tensor ${quote(tensor)}: chunkBytes is ${chunkBytes}, at least 8 are needed`);
-      return find(tensor).chunks(Math.floor(chunkBytes / 8) * 8, signal);
+    chunks(tensor, { signal, buffer, chunkBytes = CHUNK_BYTES } = {}) {
+      const most = Math.min(chunkBytes, buffer?.byteLength ?? Infinity);
+      if (!(most >= 8)) throw new RangeError(`Cannot read tensor ${quote(tensor)}: a chunk has ${most} bytes, at least 8 are needed`);
+      return find(tensor).chunks({ chunkBytes: Math.floor(most / 8) * 8, signal, buffer });
     },
     close,
   };
@@ -106,10 +115,10 @@ export function pieceOf(source: ByteSource, info: TensorInfo, locate: (options: 
     dtype,
     shape,
     byteLength,
-    async *chunks(chunkBytes, signal) {
+    async *chunks({ chunkBytes, signal, buffer }) {
       const start = await locate({ signal });
       for (let at = 0; at < byteLength; at += chunkBytes) {
-        yield await source.read(start + at, Math.min(chunkBytes, byteLength - at), { signal });
+        yield await source.read(start + at, Math.min(chunkBytes, byteLength - at), { signal, into: buffer });
       }
     },
     whole: async (signal) => source.read(await locate({ signal }), byteLength, { signal }),
