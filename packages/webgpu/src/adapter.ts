@@ -44,29 +44,36 @@ const DRIVER_HELP =
  */
 export async function findAdapter({ gpu, adapter }: AdapterOptions): Promise<GPUAdapter> {
   if (adapter !== undefined) return adapter;
-  const native = gpu ?? globalThis.navigator?.gpu;
+  if (gpu !== undefined) return requestFrom(gpu);
+  const native = globalThis.navigator?.gpu;
   const found = await native?.requestAdapter({ powerPreference: "high-performance" });
   if (found) return found;
-  if (gpu !== undefined) throw new UnsupportedError(`Cannot open WebGPU: no adapter was found; ${DRIVER_HELP}`);
   const node = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node;
   if (node === undefined) {
     const why = native === undefined ? "it has no navigator.gpu, or the page is not a secure context" : "it offers no adapter";
     throw new UnsupportedError(`Cannot open WebGPU: this browser does not grant it: ${why}`);
   }
-  return findPackaged();
+  return requestFrom(await createPackaged());
 }
 
-/** The object that `create()` gave must outlive everything that came out of it. */
-const owners = new WeakMap<GPUAdapter, GPU>();
+/** What a device or adapter came from. The package's `create()` object must outlive all that came out of it, or the process aborts. */
+const owners = new WeakMap<GPUDevice | GPUAdapter, GPU | GPUAdapter>();
 
-/** Ties the life of what an adapter came from to a device that it gave. */
-export function keepOwner(device: GPUDevice, adapter: GPUAdapter): void {
-  deviceOwners.set(device, owners.get(adapter) ?? adapter);
+/** A device with the limits and features that every device has. */
+export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const device = await adapter.requestDevice({ label: "elapid" });
+  owners.set(device, adapter);
+  return device;
 }
 
-const deviceOwners = new WeakMap<GPUDevice, GPU | GPUAdapter>();
+async function requestFrom(gpu: GPU): Promise<GPUAdapter> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) throw new UnsupportedError(`Cannot open WebGPU: no adapter was found; ${DRIVER_HELP}`);
+  owners.set(adapter, gpu);
+  return adapter;
+}
 
-async function findPackaged(): Promise<GPUAdapter> {
+async function createPackaged(): Promise<GPU> {
   // held in a variable so that bundlers for browsers do not look for it
   const name = "webgpu";
   let dawn: { create(options: string[]): GPU };
@@ -78,11 +85,7 @@ async function findPackaged(): Promise<GPUAdapter> {
       { cause },
     );
   }
-  const gpu = dawn.create([]);
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new UnsupportedError(`Cannot open WebGPU: no adapter was found; ${DRIVER_HELP}`);
-  owners.set(adapter, gpu);
-  return adapter;
+  return dawn.create([]);
 }
 
 /** Computes a few numbers to see whether the device computes at all. */

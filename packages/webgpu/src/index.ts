@@ -1,5 +1,6 @@
 export { classify, type AdapterKind, type AdapterOptions } from "./adapter.ts";
 export { WebGpuBackend, type BackendOptions } from "./backend.ts";
+export { compileKernel, kernelVariants, type KernelVariant } from "./compile.ts";
 export { defineKernel, type Kernel, type KernelContext, type KernelDefinition, type Pass } from "./kernel.ts";
 export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
 export { probeAdapter, type AdapterReport } from "./probe.ts";

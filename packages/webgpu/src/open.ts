@@ -1,5 +1,5 @@
 import { UnsupportedError } from "@elapid/tensor";
-import { classify, computes, findAdapter, keepOwner, type AdapterOptions } from "./adapter.ts";
+import { classify, computes, findAdapter, requestDevice, type AdapterOptions } from "./adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -34,8 +34,7 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpuBack
       `Cannot open WebGPU: the adapter "${description}" is software but a GPU was needed; "allowSoftware" takes it all the same`,
     );
   }
-  const device = await adapter.requestDevice({ label: "elapid" });
-  keepOwner(device, adapter);
+  const device = await requestDevice(adapter);
   if (!(await computes(device))) {
     device.destroy();
     throw computesNothing(description);

@@ -1,4 +1,4 @@
-import { classify, computes, findAdapter, keepOwner, type AdapterOptions } from "./adapter.ts";
+import { classify, computes, findAdapter, requestDevice, type AdapterOptions } from "./adapter.ts";
 
 /** What `probeAdapter` found. */
 export interface AdapterReport {
@@ -40,8 +40,7 @@ export async function probeAdapter(options: AdapterOptions = {}): Promise<Adapte
     const { description, software } = kind;
     const features = [...adapter.features].sort();
     const limits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    const device = await adapter.requestDevice();
-    keepOwner(device, adapter);
+    const device = await requestDevice(adapter);
     const nullBackend = kind.nullBackend || !(await computes(device));
     device.destroy();
     const reason = nullBackend

@@ -1,0 +1,23 @@
+import { compileKernel, kernelVariants } from "@elapid/webgpu";
+import { create } from "webgpu";
+import { describe, expect, test } from "vitest";
+import { kernels } from "./webgpu.ts";
+
+// Dawn's null backend compiles everything and needs no driver; what create() gives must outlive the device
+const gpu = create(["backend=null"]);
+const adapter = await gpu.requestAdapter();
+const dawn = { gpu, device: await adapter!.requestDevice() };
+
+const sizes = [
+  { batch: 2, time: 3, inner: 5, state: 16, width: 4, window: 3 },
+  { batch: 1, time: 1, inner: 1, state: 1, width: 1, window: 0 },
+];
+const choices = { activation: ["none", "silu"] };
+
+describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "", kernel })))("$name $algorithm", ({ kernel }) => {
+  test.each(kernelVariants(kernel, choices))("compiles with $given $attributes", async (variant) => {
+    let compiled = 0;
+    for (const dims of sizes) compiled += await compileKernel(dawn.device, kernel, dims, variant);
+    expect(compiled).toBeGreaterThan(0);
+  });
+});

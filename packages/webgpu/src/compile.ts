@@ -1,0 +1,42 @@
+import type { Attributes } from "@elapid/tensor";
+import type { Kernel, KernelContext, Sizes } from "./kernel.ts";
+import { bindingsOf, moduleText } from "./module.ts";
+import { PipelineCache } from "./pipelines.ts";
+
+/** What, besides sizes, makes a kernel's WGSL differ from call to call. */
+export type KernelVariant = Omit<KernelContext, "features">;
+
+/**
+ * Every combination of optional inputs and switches of a kernel, so that a test can walk them.
+ *
+ * @param choices Values of attributes that are words: `{ activation: ["none", "silu"] }`.
+ */
+export function kernelVariants({ op }: Kernel, choices: Readonly<Record<string, readonly string[]>> = {}): KernelVariant[] {
+  let given: string[][] = [[]];
+  for (const { name, optional } of op.inputs) {
+    if (optional) given = given.flatMap((names) => [names, [...names, name]]);
+  }
+  let settings: Attributes[] = [op.attributes];
+  for (const [name, value] of Object.entries(op.attributes)) {
+    const values = typeof value === "boolean" ? [false, true] : (choices[name] ?? [value]);
+    settings = settings.flatMap((others) => values.map((each) => ({ ...others, [name]: each })));
+  }
+  return settings.flatMap((attributes) => given.map((names) => ({ attributes, given: new Set(names) })));
+}
+
+/**
+ * Compiles the passes of a kernel for certain sizes without running them; Dawn's null backend is enough.
+ *
+ * @returns The number of passes, 0 if the kernel does not take these sizes.
+ * @throws SyntaxError that shows the line whose WGSL does not compile.
+ */
+export async function compileKernel(device: GPUDevice, kernel: Kernel, dims: Sizes, variant: KernelVariant): Promise<number> {
+  const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string> };
+  if (!kernel.suits(dims, context)) return 0;
+  const pipelines = new PipelineCache(device);
+  for (const pass of kernel.passes) {
+    const bindings = bindingsOf(kernel, pass, context.given);
+    await pipelines.get(kernel.op.name, moduleText(kernel, pass, dims, context), bindings).ready;
+  }
+  return kernel.passes.length;
+}
