@@ -7,8 +7,12 @@ export const sliceKernel = defineKernel(sliceOp, {
   entry: "slice",
   units: ({ outer }) => outer,
   args: ({ dims: { full, part, inner }, attributes: { start }, inputs, outputs }) => [
-    full, part, inner, start,
-    inputs.x, outputs.y,
+    full,
+    part,
+    inner,
+    start,
+    inputs.x,
+    outputs.y,
   ],
 });
 

@@ -8,7 +8,11 @@ export const crossEntropyKernel = defineKernel(crossEntropyOp, {
   units: ({ rows }) => rows,
   cost: ({ vocab }) => vocab * 4,
   args: ({ dims: { vocab }, attributes: { ignoreIndex, labelSmoothing }, inputs, outputs }) => [
-    vocab, ignoreIndex, f32Bits(labelSmoothing),
-    inputs.logits, inputs.labels, outputs.loss,
+    vocab,
+    ignoreIndex,
+    f32Bits(labelSmoothing),
+    inputs.logits,
+    inputs.labels,
+    outputs.loss,
   ],
 });

@@ -7,7 +7,11 @@ export const layerNormKernel = defineKernel(layerNormOp, {
   entry: "layerNorm",
   units: ({ rows }) => rows,
   args: ({ dims: { features }, attributes: { eps }, inputs, outputs }) => [
-    features, f32Bits(eps),
-    inputs.x, inputs.weight, inputs.bias, outputs.y,
+    features,
+    f32Bits(eps),
+    inputs.x,
+    inputs.weight,
+    inputs.bias,
+    outputs.y,
   ],
 });

@@ -7,8 +7,11 @@ export const rmsNormKernel = defineKernel(rmsNormOp, {
   entry: "rmsNorm",
   units: ({ rows }) => rows,
   args: ({ dims: { features }, attributes: { eps }, inputs, outputs }) => [
-    features, f32Bits(eps),
-    inputs.x, inputs.weight, outputs.y,
+    features,
+    f32Bits(eps),
+    inputs.x,
+    inputs.weight,
+    outputs.y,
   ],
 });
 
@@ -17,7 +20,12 @@ export const addRmsNormKernel = defineKernel(addRmsNormOp, {
   entry: "addRmsNorm",
   units: ({ rows }) => rows,
   args: ({ dims: { features }, attributes: { eps }, inputs, outputs }) => [
-    features, f32Bits(eps),
-    inputs.x, inputs.residual, inputs.weight, outputs.y, outputs.sum,
+    features,
+    f32Bits(eps),
+    inputs.x,
+    inputs.residual,
+    inputs.weight,
+    outputs.y,
+    outputs.sum,
   ],
 });

@@ -5,8 +5,9 @@
  *
  * Work: a multiply-add for each `batch · time · inner · width`, and a sigmoid for each element where SiLU follows.
  */
+import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
-import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
 
 const CHANNELS = 32;
@@ -22,6 +23,8 @@ export function causalConv1dForward(
   const past = width - 1;
   const taps = scratch;
   const windows = at(scratch, CHANNELS * width);
+  // a window has one place more than the state: the first of them is about to leave it
+  const window = at(windows, 4);
   const zero = f32x4.splat(0);
 
   for (let unit = begin; unit < end; unit++) {
@@ -30,17 +33,9 @@ export function causalConv1dForward(
     const last = min(first + CHANNELS, inner);
     const channels = (b * inner + first) * past;
 
-    for (let e = first; e < last; e += 4) {
-      const lane = (e - first) * width;
-      for (let k = 0; k < width; k++) {
-        v128.store(at(taps, lane + k * 4), gather4(at(weight, e * width + k), width, last - e));
-      }
-      // a window has one place more than the state: the first of them is about to leave it
-      for (let k = 0; k < past; k++) {
-        const from = at(initialState, channels + (e - first) * past + k);
-        v128.store(at(windows, lane + (k + 1) * 4), initialState ? gather4(from, past, last - e) : zero);
-      }
-    }
+    toLanes(at(weight, first * width), taps, last - first, width, width);
+    if (initialState) toLanes(at(initialState, channels), window, last - first, past, width);
+    else memory.fill(windows, 0, (<usize>CHANNELS * width) << 2);
 
     for (let t = 0; t < time; t++) {
       const row = b * time + t;
@@ -52,26 +47,21 @@ export function causalConv1dForward(
           store4(at(y, here), zero, count);
           continue;
         }
-        let lane = (e - first) * width;
+        let place = (e - first) * width;
         let sum = bias ? load4(at(bias, e), count) : zero;
         for (let k = 0; k < past; k++) {
-          const input = v128.load(at(windows, lane + 4));
-          v128.store(at(windows, lane), input);
-          sum = madd(v128.load(at(taps, lane)), input, sum);
-          lane += 4;
+          const input = v128.load(at(windows, place + 4));
+          v128.store(at(windows, place), input);
+          sum = madd(v128.load(at(taps, place)), input, sum);
+          place += 4;
         }
         const input = load4(at(x, here), count);
-        v128.store(at(windows, lane), input);
-        sum = madd(v128.load(at(taps, lane)), input, sum);
+        v128.store(at(windows, place), input);
+        sum = madd(v128.load(at(taps, place)), input, sum);
         store4(at(y, here), activate ? silu(sum) : sum, count);
       }
     }
 
-    for (let e = first; e < last; e += 4) {
-      const lane = (e - first) * width;
-      for (let k = 0; k < past; k++) {
-        scatter4(at(finalState, channels + (e - first) * past + k), past, v128.load(at(windows, lane + (k + 1) * 4)), last - e);
-      }
-    }
+    fromLanes(window, at(finalState, channels), last - first, past, width);
   }
 }

@@ -13,9 +13,16 @@ export const causalConv1dForward = defineKernel(causalConv1d, {
   // the taps, and the windows
   scratch: ({ width }) => 2 * CHANNELS * width * 4,
   args: ({ dims: { time, inner, width }, attributes: { activation }, inputs, outputs }) => [
-    time, inner, width,
-    inputs.x, inputs.weight, inputs.bias, inputs.initialState, inputs.mask,
-    outputs.y, outputs.finalState,
+    time,
+    inner,
+    width,
+    inputs.x,
+    inputs.weight,
+    inputs.bias,
+    inputs.initialState,
+    inputs.mask,
+    outputs.y,
+    outputs.finalState,
     Number(activation === "silu"),
   ],
 });

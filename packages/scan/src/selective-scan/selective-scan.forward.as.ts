@@ -8,13 +8,14 @@
  * inputs and outputs, once.
  */
 import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
+import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
-import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
 
 const CHANNELS = 16;
-const LOG2_E: f32 = 1.4426950408889634; // exp(x) = 2^(x · log2 e), and the power of two is cheaper
+const LOG2_E: f32 = 1.4426950408889634;
 
 export function selectiveScanForward(
   begin: i32, end: i32, scratch: usize,
@@ -35,8 +36,8 @@ export function selectiveScanForward(
     const last = min(first + CHANNELS, inner);
     const channels = (b * inner + first) * state;
 
-    turn(at(A, first * state), rates, state, last - first, LOG2_E);
-    if (initialState) turn(at(initialState, channels), h, state, last - first, 1);
+    toLanes(at(A, first * state), rates, last - first, state, state);
+    if (initialState) toLanes(at(initialState, channels), h, last - first, state, state);
     else memory.fill(h, 0, (<usize>CHANNELS * state) << 2);
 
     for (let t = 0; t < time; t++) {
@@ -58,35 +59,20 @@ export function selectiveScanForward(
         const drive = f32x4.mul(d, input);
         let out = D ? f32x4.mul(load4(at(D, e), count), input) : zero;
 
-        let lane = (e - first) * state;
+        // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
+        const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
+        let place = (e - first) * state;
         for (let n = 0; n < state; n++) {
-          const a = exp2Decay(f32x4.mul(d, v128.load(at(rates, lane))));
-          const hn = madd(a, v128.load(at(h, lane)), f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n))));
-          v128.store(at(h, lane), hn);
+          const decay = exp2Decay(f32x4.mul(d2, v128.load(at(rates, place))));
+          const hn = madd(decay, v128.load(at(h, place)), f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n))));
+          v128.store(at(h, place), hn);
           out = madd(v128.load_splat<f32>(at(Ct, n)), hn, out);
-          lane += 4;
+          place += 4;
         }
         if (z) out = f32x4.mul(out, silu(load4(at(z, here), count)));
         store4(at(y, here), out, count);
       }
     }
-    turnBack(h, at(finalState, channels), state, last - first);
-  }
-}
-
-/** From `channel state` to groups of four channels, `state channel` each, times a factor. */
-function turn(from: usize, to: usize, state: i32, channels: i32, factor: f32): void {
-  for (let e = 0; e < channels; e += 4) {
-    for (let n = 0; n < state; n++) {
-      const values = gather4(at(from, e * state + n), state, channels - e);
-      v128.store(at(to, e * state + n * 4), f32x4.mul(values, f32x4.splat(factor)));
-    }
-  }
-}
-
-/** The inverse of `turn`. */
-function turnBack(from: usize, to: usize, state: i32, channels: i32): void {
-  for (let e = 0; e < channels; e += 4) {
-    for (let n = 0; n < state; n++) scatter4(at(to, e * state + n), state, v128.load(at(from, e * state + n * 4)), channels - e);
+    fromLanes(h, at(finalState, channels), last - first, state, state);
   }
 }
