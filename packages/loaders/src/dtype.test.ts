@@ -29,10 +29,18 @@ describe("toFloat32", () => {
 
   test("reads every dtype, aligned or not", () => {
     const stored = {
-      f64: new Float64Array([1, -2.5, 0]), f32: new Float32Array([1, -2.5, 0]),
-      f16: new Uint16Array([0x3c00, 0xc100, 0]), bf16: new Uint16Array([0x3f80, 0xc020, 0]),
-      i64: new BigInt64Array([1n, -2n, 0n]), i32: new Int32Array([1, -2, 0]), i16: new Int16Array([1, -2, 0]), i8: new Int8Array([1, -2, 0]),
-      u64: new BigUint64Array([1n, 2n, 0n]), u32: new Uint32Array([1, 2, 0]), u16: new Uint16Array([1, 2, 0]), u8: new Uint8Array([1, 2, 0]),
+      f64: new Float64Array([1, -2.5, 0]),
+      f32: new Float32Array([1, -2.5, 0]),
+      f16: new Uint16Array([0x3c00, 0xc100, 0]),
+      bf16: new Uint16Array([0x3f80, 0xc020, 0]),
+      i64: new BigInt64Array([1n, -2n, 0n]),
+      i32: new Int32Array([1, -2, 0]),
+      i16: new Int16Array([1, -2, 0]),
+      i8: new Int8Array([1, -2, 0]),
+      u64: new BigUint64Array([1n, 2n, 0n]),
+      u32: new Uint32Array([1, 2, 0]),
+      u16: new Uint16Array([1, 2, 0]),
+      u8: new Uint8Array([1, 2, 0]),
       bool: new Uint8Array([1, 2, 0]),
     };
     for (const dtype of storedDTypes) {
@@ -47,7 +55,9 @@ describe("toFloat32", () => {
   });
 
   test("refuses half an element", () => {
-    expect(() => toFloat32(new Uint8Array(7), "f32")).toThrow("Cannot convert to float32: 7 bytes are no whole number of f32");
+    expect(() => toFloat32(new Uint8Array(7), "f32")).toThrow(
+      "Cannot convert to float32: 7 bytes are no whole number of f32",
+    );
   });
 });
 
@@ -56,7 +66,11 @@ describe("fromFloat32", () => {
     const back = new Uint16Array(fromFloat32(toFloat32(bytesOf(every16), dtype), dtype).buffer);
     // a signalling NaN comes back quiet
     const quiet = dtype === "f16" ? 0x200 : 0x40;
-    const wrong = [...every16].filter((bits) => back[bits] !== (Number.isNaN(toFloat32(bytesOf(every16.slice(bits, bits + 1)), dtype)[0]) ? bits | quiet : bits));
+    const wrong = [...every16].filter(
+      (bits) =>
+        back[bits] !==
+        (Number.isNaN(toFloat32(bytesOf(every16.slice(bits, bits + 1)), dtype)[0]) ? bits | quiet : bits),
+    );
     expect(wrong).toEqual([]);
   });
 
@@ -69,17 +83,26 @@ describe("fromFloat32", () => {
       return Number.isFinite(value) ? value : Math.sign(value) * (dtype === "f16" ? 2 ** 16 : 2 ** 128);
     };
     fc.assert(
-      fc.property(fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.float({ noNaN: true, min: -70000, max: 70000 }), fc.float({ noNaN: true, min: -(2 ** -13), max: 2 ** -13 })), (value) => {
-        const [bits] = new Uint16Array(fromFloat32(new Float32Array([value]), dtype).buffer);
-        const error = Math.abs(valueOf(bits) - value);
-        const isInfinite = (bits & 0x7fff) === (dtype === "f16" ? 0x7c00 : 0x7f80);
-        const neighbours = [(bits & 0x7fff) === 0 ? bits : bits - 1, isInfinite ? bits : bits + 1].filter((other) => other !== bits);
-        for (const other of neighbours) {
-          const otherError = Math.abs(valueOf(other) - value);
-          expect(isInfinite && Math.abs(value) > valueOf(bits & 0x7fff) ? 0 : error).toBeLessThanOrEqual(otherError);
-          if (error === otherError) expect(bits & 1).toBe(0);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.float({ noNaN: true, noDefaultInfinity: true }),
+          fc.float({ noNaN: true, min: -70000, max: 70000 }),
+          fc.float({ noNaN: true, min: -(2 ** -13), max: 2 ** -13 }),
+        ),
+        (value) => {
+          const [bits] = new Uint16Array(fromFloat32(new Float32Array([value]), dtype).buffer);
+          const error = Math.abs(valueOf(bits) - value);
+          const isInfinite = (bits & 0x7fff) === (dtype === "f16" ? 0x7c00 : 0x7f80);
+          const neighbours = [(bits & 0x7fff) === 0 ? bits : bits - 1, isInfinite ? bits : bits + 1].filter(
+            (other) => other !== bits,
+          );
+          for (const other of neighbours) {
+            const otherError = Math.abs(valueOf(other) - value);
+            expect(isInfinite && Math.abs(value) > valueOf(bits & 0x7fff) ? 0 : error).toBeLessThanOrEqual(otherError);
+            if (error === otherError) expect(bits & 1).toBe(0);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });

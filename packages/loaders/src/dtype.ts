@@ -1,16 +1,22 @@
-/** How a number is stored in a file. Everything is little-endian; a `bool` is one byte. */
-export type StoredDType =
-  | "f64" | "f32" | "f16" | "bf16"
-  | "i64" | "i32" | "i16" | "i8"
-  | "u64" | "u32" | "u16" | "u8"
-  | "bool";
-
-const widths: Readonly<Record<StoredDType, number>> = {
-  f64: 8, f32: 4, f16: 2, bf16: 2,
-  i64: 8, i32: 4, i16: 2, i8: 1,
-  u64: 8, u32: 4, u16: 2, u8: 1,
+/** Bytes of one number. */
+const widths = {
+  f64: 8,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i64: 8,
+  i32: 4,
+  i16: 2,
+  i8: 1,
+  u64: 8,
+  u32: 4,
+  u16: 2,
+  u8: 1,
   bool: 1,
-};
+} as const;
+
+/** How a number is stored in a file. Everything is little-endian; a `bool` is one byte. */
+export type StoredDType = keyof typeof widths;
 
 /** Every {@link StoredDType}. */
 export const storedDTypes = Object.keys(widths) as readonly StoredDType[];
@@ -19,6 +25,17 @@ export const storedDTypes = Object.keys(widths) as readonly StoredDType[];
 export function dtypeWidth(dtype: StoredDType): number {
   return widths[dtype];
 }
+
+const wide = { i64: BigInt64Array, u64: BigUint64Array };
+const arrays = {
+  f64: Float64Array,
+  i32: Int32Array,
+  i16: Int16Array,
+  i8: Int8Array,
+  u32: Uint32Array,
+  u16: Uint16Array,
+  u8: Uint8Array,
+};
 
 /**
  * Stored bytes as float32. Every f32, f16, bf16, bool and integer of up to 16 bits comes out exact, the
@@ -36,23 +53,23 @@ export function toFloat32(bytes: Uint8Array, dtype: StoredDType): Float32Array {
   if (bytes.byteLength % width !== 0) {
     throw new RangeError(`Cannot convert to float32: ${bytes.byteLength} bytes are no whole number of ${dtype}`);
   }
-  const { buffer, byteOffset } = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // a typed array views a shared buffer alike, but the types of its constructors disagree
+  const { buffer, byteOffset } = (bytes.byteOffset % width === 0 ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>;
   const length = bytes.byteLength / width;
   switch (dtype) {
-    case "f32": return new Float32Array(buffer, byteOffset, length);
-    case "f16": return floatsOfHalves(new Uint16Array(buffer, byteOffset, length));
-    case "bf16": return floatsOfBrains(new Uint16Array(buffer, byteOffset, length));
-    case "f64": return new Float32Array(new Float64Array(buffer, byteOffset, length));
-    case "i64": return Float32Array.from(new BigInt64Array(buffer, byteOffset, length), Number);
-    case "u64": return Float32Array.from(new BigUint64Array(buffer, byteOffset, length), Number);
-    case "i32": return new Float32Array(new Int32Array(buffer, byteOffset, length));
-    case "u32": return new Float32Array(new Uint32Array(buffer, byteOffset, length));
-    case "i16": return new Float32Array(new Int16Array(buffer, byteOffset, length));
-    case "u16": return new Float32Array(new Uint16Array(buffer, byteOffset, length));
-    case "i8": return new Float32Array(new Int8Array(buffer, byteOffset, length));
-    case "u8": return new Float32Array(new Uint8Array(buffer, byteOffset, length));
-    case "bool": return Float32Array.from(bytes, (value) => (value === 0 ? 0 : 1));
-    default: return dtype satisfies never;
+    case "f32":
+      return new Float32Array(buffer, byteOffset, length);
+    case "f16":
+      return floatsOfHalves(new Uint16Array(buffer, byteOffset, length));
+    case "bf16":
+      return floatsOfBrains(new Uint16Array(buffer, byteOffset, length));
+    case "i64":
+    case "u64":
+      return Float32Array.from(new wide[dtype](buffer, byteOffset, length), Number);
+    case "bool":
+      return Float32Array.from(bytes, (value) => (value === 0 ? 0 : 1));
+    default:
+      return new Float32Array(new arrays[dtype](buffer, byteOffset, length));
   }
 }
 

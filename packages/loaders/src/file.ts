@@ -69,7 +69,9 @@ export async function listFolder(path: string | URL): Promise<readonly string[] 
 
 /** A path, or a `file:` URL as a path. */
 export async function filePath(path: string | URL): Promise<string> {
-  if (!hasFileSystem()) throw new TypeError(`Cannot open "${path}": this runtime has no file system, give a URL or a File`);
+  if (!hasFileSystem()) {
+    throw new TypeError(`Cannot open "${path}": this runtime has no file system, give a URL or a File`);
+  }
   if (typeof path === "string" && !path.startsWith("file:")) return path;
   const { fileURLToPath } = await import("node:url");
   return fileURLToPath(path);

@@ -27,7 +27,11 @@ export class Interruption extends Error {
  *
  * @throws FetchError once it has been retried often enough.
  */
-export async function retrying<T>(connection: Connection, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+): Promise<T> {
   const { name, retries, retryDelay } = connection;
   for (let tries = 1; ; tries++) {
     try {
@@ -37,7 +41,11 @@ export async function retrying<T>(connection: Connection, signal: AbortSignal | 
       if (!(error instanceof Interruption)) throw error;
       if (tries > retries) {
         const { message, status } = error;
-        throw new FetchError(`Cannot fetch "${name}": ${message}, after ${tries} attempts`, { url: name, status, cause: error });
+        throw new FetchError(`Cannot fetch "${name}": ${message}, after ${tries} attempts`, {
+          url: name,
+          status,
+          cause: error,
+        });
       }
       await pause(retryDelay * 2 ** (tries - 1), signal);
     }
@@ -59,7 +67,12 @@ function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<v
 }
 
 /** One request for the bytes `from` to `last`; the answer is a success, and no HTML. */
-export async function request(connection: Connection, from: number, last: number, signal?: AbortSignal): Promise<Response> {
+export async function request(
+  connection: Connection,
+  from: number,
+  last: number,
+  signal?: AbortSignal,
+): Promise<Response> {
   const { url, name, headers } = connection;
   const response = await connect(url, { headers: { ...headers, range: `bytes=${from}-${last}` }, signal });
   const { status } = response;
@@ -73,7 +86,10 @@ export async function request(connection: Connection, from: number, last: number
   }
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
     await response.body?.cancel();
-    throw new FetchError(`Cannot fetch "${name}": the server answered with an HTML page, not a file`, { url: name, status });
+    throw new FetchError(`Cannot fetch "${name}": the server answered with an HTML page, not a file`, {
+      url: name,
+      status,
+    });
   }
   return response;
 }
@@ -128,7 +144,10 @@ export async function sizeByHead({ url, name, headers }: Connection, signal: Abo
   const response = await connect(url, { method: "HEAD", headers, signal });
   const size = response.ok ? contentLength(response) : undefined;
   if (size === undefined) {
-    throw new FetchError(`Cannot fetch "${name}": the server does not say its size`, { url: name, status: response.status });
+    throw new FetchError(`Cannot fetch "${name}": the server does not say its size`, {
+      url: name,
+      status: response.status,
+    });
   }
   return size;
 }

@@ -28,7 +28,9 @@ export function decodeUtf8(bytes: Uint8Array, name: string): string {
 
 /** The value as an object with string keys, or `undefined`. */
 export function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 }
 
 /**

@@ -16,7 +16,9 @@ export async function openBytes(
   options: OpenUrlOptions & { readonly name?: string } = {},
 ): Promise<ByteSource> {
   if (location instanceof Uint8Array) return memorySource(location, options.name ?? "memory");
-  if (location instanceof Blob) return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
+  if (location instanceof Blob) {
+    return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
+  }
   return isHttp(location) ? openUrl(location, options) : openFile(location);
 }
 
@@ -48,8 +50,14 @@ const otherFormats: readonly { readonly magic: readonly number[]; readonly what:
     magic: [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46],
     what: "it is in the legacy format of torch.save; load it in PyTorch 1.6 or later and save it again",
   },
-  { magic: [...new TextEncoder().encode("GGUF")], what: "GGUF files are not supported yet, safetensors and PyTorch zip files are" },
-  { magic: [...new TextEncoder().encode("version ")], what: 'it is a pointer of Git LFS, not the file itself; run "git lfs pull"' },
+  {
+    magic: [...new TextEncoder().encode("GGUF")],
+    what: "GGUF files are not supported yet, safetensors and PyTorch zip files are",
+  },
+  {
+    magic: [...new TextEncoder().encode("version ")],
+    what: 'it is a pointer of Git LFS, not the file itself; run "git lfs pull"',
+  },
   { magic: [...new TextEncoder().encode("<")], what: "it is a page of HTML or XML, not weights" },
 ];
 
@@ -58,7 +66,10 @@ function refuseOtherFormats(name: string, start: Uint8Array): void {
   if (start[7] === 0) return;
   const found = otherFormats.find(({ magic }) => startsWith(start, magic));
   if (found) throw new SyntaxError(`Cannot read "${name}": ${found.what}`);
-  if (startsWith(start, [0x80])) throw new SyntaxError(`Cannot read "${name}": it is a bare pickle; save a state dict with torch.save, or as safetensors`);
+  if (startsWith(start, [0x80]))
+    throw new SyntaxError(
+      `Cannot read "${name}": it is a bare pickle; save a state dict with torch.save, or as safetensors`,
+    );
 }
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {

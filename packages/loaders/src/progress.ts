@@ -28,8 +28,11 @@ export class ProgressCounter {
     if (!this.#onProgress) return;
     const apart = this.#ranges.filter((range) => range.to < from || range.from > to);
     const touching = this.#ranges.filter((range) => range.to >= from && range.from <= to);
-    const merged = { from: Math.min(from, ...touching.map((range) => range.from)), to: Math.max(to, ...touching.map((range) => range.to)) };
-    this.#ranges = [...apart, merged].sort((a, b) => a.from - b.from);
+    const merged = {
+      from: Math.min(from, ...touching.map((range) => range.from)),
+      to: Math.max(to, ...touching.map((range) => range.to)),
+    };
+    this.#ranges = [...apart, merged].toSorted((a, b) => a.from - b.from);
 
     const loaded = this.#ranges.reduce((sum, range) => sum + range.to - range.from, 0);
     if (loaded <= this.#loaded) return;

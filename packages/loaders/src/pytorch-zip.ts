@@ -1,7 +1,8 @@
 import type { ByteSource, ReadOptions } from "./bytes.ts";
 import { dtypeWidth, type StoredDType } from "./dtype.ts";
 import { quote } from "./errors.ts";
-import { PickleGlobal, readPickle, type PickleFunction, type Refuse } from "./pickle.ts";
+import { PickleGlobal, type PickleFunction, type Refuse } from "./pickle-machine.ts";
+import { readPickle } from "./pickle.ts";
 import { gatherStrided, isContiguous, strideExtent } from "./strides.ts";
 import { byteLengthOf, pieceOf, weightsOf, type StoredTensor, type TensorInfo, type Weights } from "./weights.ts";
 import { entryStart, readEntry, readZipDirectory, type ZipEntry } from "./zip.ts";
@@ -12,16 +13,32 @@ const MAX_RANK = 64;
 const MAX_EXPANDED_BYTES = 16 * 2 ** 20;
 
 const storageTypes: ReadonlyMap<string, StoredDType | "bytes"> = new Map([
-  ["torch.DoubleStorage", "f64"], ["torch.FloatStorage", "f32"], ["torch.HalfStorage", "f16"], ["torch.BFloat16Storage", "bf16"],
-  ["torch.LongStorage", "i64"], ["torch.IntStorage", "i32"], ["torch.ShortStorage", "i16"], ["torch.CharStorage", "i8"],
-  ["torch.ByteStorage", "u8"], ["torch.BoolStorage", "bool"],
+  ["torch.DoubleStorage", "f64"],
+  ["torch.FloatStorage", "f32"],
+  ["torch.HalfStorage", "f16"],
+  ["torch.BFloat16Storage", "bf16"],
+  ["torch.LongStorage", "i64"],
+  ["torch.IntStorage", "i32"],
+  ["torch.ShortStorage", "i16"],
+  ["torch.CharStorage", "i8"],
+  ["torch.ByteStorage", "u8"],
+  ["torch.BoolStorage", "bool"],
   ["torch.storage.UntypedStorage", "bytes"], // its tensors tell their dtype
 ]);
 
 const dtypes: ReadonlyMap<string, StoredDType> = new Map([
-  ["torch.float64", "f64"], ["torch.float32", "f32"], ["torch.float16", "f16"], ["torch.bfloat16", "bf16"],
-  ["torch.int64", "i64"], ["torch.int32", "i32"], ["torch.int16", "i16"], ["torch.int8", "i8"],
-  ["torch.uint64", "u64"], ["torch.uint32", "u32"], ["torch.uint16", "u16"], ["torch.uint8", "u8"],
+  ["torch.float64", "f64"],
+  ["torch.float32", "f32"],
+  ["torch.float16", "f16"],
+  ["torch.bfloat16", "bf16"],
+  ["torch.int64", "i64"],
+  ["torch.int32", "i32"],
+  ["torch.int16", "i16"],
+  ["torch.int8", "i8"],
+  ["torch.uint64", "u64"],
+  ["torch.uint32", "u32"],
+  ["torch.uint16", "u16"],
+  ["torch.uint8", "u8"],
   ["torch.bool", "bool"],
 ]);
 
@@ -55,7 +72,9 @@ export async function openPytorchZip(source: ByteSource, options: ReadOptions = 
   const pickle = [...entries.values()].find((entry) => /^[^/]+\/data\.pkl$/.test(entry.name));
   if (!pickle) throw fail("the zip archive holds no data.pkl, so it was not written by torch.save");
   const root = pickle.name.slice(0, -"data.pkl".length);
-  if (entries.has(`${root}constants.pkl`)) throw fail("it is a TorchScript program; save its state_dict with torch.save instead");
+  if (entries.has(`${root}constants.pkl`)) {
+    throw fail("it is a TorchScript program; save its state_dict with torch.save instead");
+  }
   const byteOrder = entries.get(`${root}byteorder`);
   if (byteOrder && byteOrder.size < 16) {
     const order = new TextDecoder().decode(await readEntry(source, byteOrder, options));
@@ -100,12 +119,19 @@ class TorchTensor {
 }
 
 function orderedDict([pairs = []]: readonly unknown[], refuse: Refuse): Map<unknown, unknown> {
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) throw refuse("an OrderedDict is built of no pairs");
+  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) {
+    throw refuse("an OrderedDict is built of no pairs");
+  }
   return new Map(pairs as [unknown, unknown][]);
 }
 
 /** A persistent id is `("storage", type, key, location, size)`; the bytes are in the entry `data/<key>`. */
-function storageOf([kind, type, key, , size]: readonly unknown[], entries: ReadonlyMap<string, ZipEntry>, root: string, refuse: Refuse): Storage {
+function storageOf(
+  [kind, type, key, , size]: readonly unknown[],
+  entries: ReadonlyMap<string, ZipEntry>,
+  root: string,
+  refuse: Refuse,
+): Storage {
   const dtype = type instanceof PickleGlobal ? storageTypes.get(type.name) : undefined;
   if (kind !== "storage" || !dtype || typeof key !== "string") throw refuse("a persistent id is no storage");
   const entry = entries.get(`${root}data/${key}`);
@@ -122,13 +148,17 @@ function rebuildTensor([storage, offset, shape, strides, , , typed]: readonly un
   const own = typed instanceof PickleGlobal ? dtypes.get(typed.name) : undefined;
   const dtype = storage.dtype === "bytes" ? own : storage.dtype;
   if (!dtype) throw refuse("a tensor has no dtype");
-  if (!isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) throw refuse("the sizes of a tensor are malformed");
+  if (!isSize(offset) || !isSizes(shape) || !isSizes(strides) || shape.length !== strides.length) {
+    throw refuse("the sizes of a tensor are malformed");
+  }
 
   const { size } = storage.entry;
   const byteLength = byteLengthOf(dtype, shape);
   const reach = (offset + strideExtent(shape, strides)) * dtypeWidth(dtype);
   if (byteLength === undefined || !(reach <= size)) {
-    throw refuse(`a tensor [${shape.join(", ")}] with strides [${strides.join(", ")}] at ${offset} exceeds its storage of ${size} bytes`);
+    throw refuse(
+      `a tensor [${shape.join(", ")}] with strides [${strides.join(", ")}] at ${offset} exceeds its storage of ${size} bytes`,
+    );
   }
   if (byteLength > Math.max(size, MAX_EXPANDED_BYTES)) {
     throw refuse(`a tensor [${shape.join(", ")}] repeats its storage of ${size} bytes up to ${byteLength}`);
@@ -174,7 +204,9 @@ function storedTensor(source: ByteSource, { info, storage, offset, strides }: To
       for (let at = 0; at < byteLength; at += chunkBytes) {
         signal?.throwIfAborted();
         const end = Math.min(at + chunkBytes, byteLength);
-        yield contiguous ? bytes.subarray(at, end) : gatherStrided(bytes, { shape, strides, width }, at / width, end / width);
+        yield contiguous
+          ? bytes.subarray(at, end)
+          : gatherStrided(bytes, { shape, strides, width }, at / width, end / width);
       }
     },
   };

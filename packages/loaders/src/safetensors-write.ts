@@ -31,9 +31,13 @@ export function* safetensorsPieces(
   if (Object.keys(metadata).length > 0) header.set("__metadata__", metadata);
   let end = 0;
   for (const [tensor, { dtype, shape, data }] of entries) {
-    if (tensor === "__metadata__") throw new RangeError('Cannot write safetensors: a tensor cannot be named "__metadata__"');
+    if (tensor === "__metadata__") {
+      throw new RangeError('Cannot write safetensors: a tensor cannot be named "__metadata__"');
+    }
     if (byteLengthOf(dtype, shape) !== data.byteLength) {
-      throw new RangeError(`Cannot write safetensors: tensor ${quote(tensor)} has ${data.byteLength} bytes, not those of ${dtype} [${shape.join(", ")}]`);
+      throw new RangeError(
+        `Cannot write safetensors: tensor ${quote(tensor)} has ${data.byteLength} bytes, not those of ${dtype} [${shape.join(", ")}]`,
+      );
     }
     const begin = end;
     end += data.byteLength;

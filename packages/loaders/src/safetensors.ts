@@ -10,9 +10,18 @@ const MAX_RANK = 64;
 
 /** The names that a safetensors header gives to dtypes. */
 export const safetensorsDTypes: ReadonlyMap<string, StoredDType> = new Map([
-  ["F64", "f64"], ["F32", "f32"], ["F16", "f16"], ["BF16", "bf16"],
-  ["I64", "i64"], ["I32", "i32"], ["I16", "i16"], ["I8", "i8"],
-  ["U64", "u64"], ["U32", "u32"], ["U16", "u16"], ["U8", "u8"],
+  ["F64", "f64"],
+  ["F32", "f32"],
+  ["F16", "f16"],
+  ["BF16", "bf16"],
+  ["I64", "i64"],
+  ["I32", "i32"],
+  ["I16", "i16"],
+  ["I8", "i8"],
+  ["U64", "u64"],
+  ["U32", "u32"],
+  ["U16", "u16"],
+  ["U8", "u8"],
   ["BOOL", "bool"],
 ]);
 
@@ -30,7 +39,9 @@ export async function openSafetensors(source: ByteSource, options: ReadOptions =
   const prefix = await source.read(0, 8, options);
   const headerLength = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   if (headerLength > BigInt(size - 8)) throw fail(`header length ${headerLength} exceeds the file's ${size} bytes`);
-  if (headerLength > MAX_HEADER_BYTES) throw fail(`header length ${headerLength} exceeds the format's ${MAX_HEADER_BYTES} bytes`);
+  if (headerLength > MAX_HEADER_BYTES) {
+    throw fail(`header length ${headerLength} exceeds the format's ${MAX_HEADER_BYTES} bytes`);
+  }
 
   const text = decodeUtf8(await source.read(8, Number(headerLength), options), name);
   const header = asRecord(parseJson(text, name));
@@ -43,8 +54,14 @@ export async function openSafetensors(source: ByteSource, options: ReadOptions =
   checkLayout(places, size - dataStart, fail);
 
   const tensors = new Map<string, StoredTensor>();
-  for (const { tensor, info, begin } of places) tensors.set(tensor, pieceOf(source, info, async () => dataStart + begin));
-  return weightsOf({ name, format: "safetensors", metadata: metadataOf(metadata, fail) }, tensors, () => source.close());
+  for (const { tensor, info, begin } of places)
+    tensors.set(
+      tensor,
+      pieceOf(source, info, async () => dataStart + begin),
+    );
+  return weightsOf({ name, format: "safetensors", metadata: metadataOf(metadata, fail) }, tensors, () =>
+    source.close(),
+  );
 }
 
 type Fail = (detail: string) => SyntaxError;
@@ -60,19 +77,31 @@ function placeOf(tensor: string, entry: unknown, fail: Fail): Place {
   const { dtype, shape, data_offsets: offsets } = asRecord(entry) ?? {};
   const known = typeof dtype === "string" ? safetensorsDTypes.get(dtype) : undefined;
   if (!known) {
-    throw fail(`tensor ${quote(tensor)} has dtype ${quote(String(dtype))}, known are ${[...safetensorsDTypes.keys()].join(", ")}`);
+    throw fail(
+      `tensor ${quote(tensor)} has dtype ${show(dtype)}, known are ${[...safetensorsDTypes.keys()].join(", ")}`,
+    );
   }
   const byteLength = Array.isArray(shape) && shape.length <= MAX_RANK ? byteLengthOf(known, shape) : undefined;
-  if (byteLength === undefined) throw fail(`tensor ${quote(tensor)} has shape ${quote(JSON.stringify(shape) ?? "none")}`);
+  if (byteLength === undefined) {
+    throw fail(`tensor ${quote(tensor)} has shape ${show(shape)}`);
+  }
 
   const [begin, end, ...more] = Array.isArray(offsets) ? (offsets as unknown[]) : [];
   if (!isOffset(begin) || !isOffset(end) || more.length > 0 || begin > end) {
-    throw fail(`tensor ${quote(tensor)} has data_offsets ${quote(JSON.stringify(offsets) ?? "none")}`);
+    throw fail(`tensor ${quote(tensor)} has data_offsets ${show(offsets)}`);
   }
   if (end - begin !== byteLength) {
-    throw fail(`tensor ${quote(tensor)} has ${end - begin} bytes, but ${dtype} [${(shape as number[]).join(", ")}] takes ${byteLength}`);
+    throw fail(
+      `tensor ${quote(tensor)} has ${end - begin} bytes, but ${dtype} [${(shape as number[]).join(", ")}] takes ${byteLength}`,
+    );
   }
   return { tensor, info: { dtype: known, shape: shape as number[], byteLength }, begin, end };
+}
+
+/** A value of the header for a message; nested ones may be deeper than the stack. */
+function show(value: unknown): string {
+  const flat = (item: unknown) => (typeof item === "object" ? "{…}" : String(item));
+  return quote(Array.isArray(value) ? `[${value.slice(0, 20).map(flat).join(", ")}]` : flat(value));
 }
 
 function isOffset(value: unknown): value is number {
@@ -85,9 +114,13 @@ function checkLayout(places: readonly Place[], dataLength: number, fail: Fail): 
   let before = "";
   for (const { tensor, begin, end } of inOrder) {
     if (end > dataLength) {
-      throw fail(`tensor ${quote(tensor)} ends at byte ${end} of the data, which has ${dataLength}; the file may be truncated`);
+      throw fail(
+        `tensor ${quote(tensor)} ends at byte ${end} of the data, which has ${dataLength}; the file may be truncated`,
+      );
     }
-    if (begin < filled) throw fail(`tensor ${quote(tensor)} begins at byte ${begin} of the data, inside tensor ${quote(before)}`);
+    if (begin < filled) {
+      throw fail(`tensor ${quote(tensor)} begins at byte ${begin} of the data, inside tensor ${quote(before)}`);
+    }
     if (begin > filled) throw fail(`bytes ${filled} to ${begin} of the data belong to no tensor`);
     filled = end;
     before = tensor;

@@ -16,14 +16,18 @@ export async function openShards(
   const map = asRecord(asRecord(index)?.weight_map);
   if (!map) throw new SyntaxError(`Cannot read "${name}": it has no weight_map`);
   const fileOf = Object.entries(map).map(([tensor, file]): [string, string] => {
-    if (typeof file !== "string") throw new SyntaxError(`Cannot read "${name}": the file of tensor ${quote(tensor)} is no text`);
+    if (typeof file !== "string") {
+      throw new SyntaxError(`Cannot read "${name}": the file of tensor ${quote(tensor)} is no text`);
+    }
     return [tensor, file];
   });
 
   const files = [...new Set(fileOf.map(([, file]) => file))];
   if (files.length === 0) throw new SyntaxError(`Cannot read "${name}": its weight_map is empty`);
   const opened = await Promise.allSettled(files.map(open));
-  const shards = new Map(files.map((file, i) => [file, opened[i].status === "fulfilled" ? opened[i].value : undefined]));
+  const shards = new Map(
+    files.map((file, i) => [file, opened[i].status === "fulfilled" ? opened[i].value : undefined]),
+  );
   const close = async () => {
     await Promise.all([...shards.values()].map((shard) => shard?.close()));
   };
@@ -40,9 +44,15 @@ export async function openShards(
 }
 
 function findTensor(name: string, tensor: string, file: string, shard: Weights | undefined): StoredTensor {
-  if (!shard) throw new SyntaxError(`Cannot read "${name}": it names ${quote(file)} for tensor ${quote(tensor)}, and there is no such file`);
+  if (!shard)
+    throw new SyntaxError(
+      `Cannot read "${name}": it names ${quote(file)} for tensor ${quote(tensor)}, and there is no such file`,
+    );
   const info = shard.tensors.get(tensor);
-  if (!info) throw new SyntaxError(`Cannot read "${name}": it names ${quote(file)} for tensor ${quote(tensor)}, which is not in there`);
+  if (!info)
+    throw new SyntaxError(
+      `Cannot read "${name}": it names ${quote(file)} for tensor ${quote(tensor)}, which is not in there`,
+    );
   return {
     ...info,
     chunks: (options) => shard.chunks(tensor, options),

@@ -21,12 +21,13 @@ beforeAll(async () => {
 afterAll(() => rm(scratch, { recursive: true }));
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-const digest = async (bytes: Uint8Array) => hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes))));
+const digest = async (bytes: Uint8Array) =>
+  hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(bytes))));
 
 /** Reads every tensor of a golden checkpoint and compares it, byte for byte, with what PyTorch reads. */
 async function expectGolden(files: ModelFiles, name: string): Promise<void> {
   const weights = await files.weights();
-  expect([...weights.tensors.keys()].sort()).toEqual(Object.keys(expected[name]).sort());
+  expect([...weights.tensors.keys()].toSorted()).toEqual(Object.keys(expected[name]).toSorted());
   for (const [tensor, want] of Object.entries(expected[name])) {
     expect(weights.tensors.get(tensor), tensor).toMatchObject({ dtype: want.dtype, shape: want.shape });
     const bytes = await weights.read(tensor);
@@ -61,13 +62,16 @@ async function folderOf(files: Record<string, string | Uint8Array>): Promise<str
 }
 
 const small = writeSafetensors({ x: { dtype: "u8", shape: [2], data: new Uint8Array([1, 2]) } });
-const openWeightsOf = async (location: ModelLocation, options?: OpenModelOptions) => (await openModelFiles(location, options)).weights();
+const openWeightsOf = async (location: ModelLocation, options?: OpenModelOptions) =>
+  (await openModelFiles(location, options)).weights();
 
 describe("opens", () => {
   test.each(["mamba-sharded", "ss-mamba1-mlp"])("the folder %s", async (name) => {
     const files = await openModelFiles(join(golden, name));
     expect(files.name).toBe(join(golden, name));
-    expect(await files.json("config.json")).toMatchObject(name === "mamba-sharded" ? { model_type: "mamba" } : { d_model: 40 });
+    expect(await files.json("config.json")).toMatchObject(
+      name === "mamba-sharded" ? { model_type: "mamba" } : { d_model: 40 },
+    );
     expect(await files.json("tokenizer.json")).toBeUndefined();
     await expectGolden(files, name);
     await files.close();
@@ -83,7 +87,10 @@ describe("opens", () => {
 
   test("a file of any name, also one that a URL has to escape", async () => {
     const folder = await folderOf({ "what? 100%.safetensors": small, "config.json": "{}" });
-    for (const location of [join(folder, "what? 100%.safetensors"), pathToFileURL(join(folder, "what? 100%.safetensors"))]) {
+    for (const location of [
+      join(folder, "what? 100%.safetensors"),
+      pathToFileURL(join(folder, "what? 100%.safetensors")),
+    ]) {
       const files = await openModelFiles(location);
       expect(await files.json("config.json")).toEqual({});
       expect([...(await files.weights()).tensors.keys()]).toEqual(["x"]);
@@ -95,7 +102,10 @@ describe("opens", () => {
   test("a URL of a folder, of a file and of an index", async () => {
     const { url, close } = await serveGolden();
     await expectGolden(await openModelFiles(`${url}/mamba-sharded`), "mamba-sharded");
-    await expectGolden(await openModelFiles(new URL(`${url}/mamba-sharded/model.safetensors.index.json?token=1`)), "mamba-sharded");
+    await expectGolden(
+      await openModelFiles(new URL(`${url}/mamba-sharded/model.safetensors.index.json?token=1`)),
+      "mamba-sharded",
+    );
     const files = await openModelFiles(`${url}/ss-mamba1-mlp/pytorch_model.bin`);
     await expectGolden(files, "ss-mamba1-mlp");
     expect(await files.json("config.json")).toMatchObject({ d_model: 40 });
@@ -118,8 +128,8 @@ describe("tells how far it is", () => {
     const files = await openModelFiles(join(golden, name), { onProgress: (progress) => events.push(progress) });
     await files.text("config.json");
     await expectGolden(files, name);
-    const names = [...new Set(events.map(({ file }) => file))].sort();
-    expect(names).toEqual((await readdir(join(golden, name))).sort());
+    const names = [...new Set(events.map(({ file }) => file))].toSorted();
+    expect(names).toEqual((await readdir(join(golden, name))).toSorted());
     for (const file of names) {
       const own = events.filter((event) => event.file === file);
       own.reduce((before, { loaded }) => (expect(loaded).toBeGreaterThan(before), loaded), 0);
@@ -129,7 +139,10 @@ describe("tells how far it is", () => {
 
   test("counts what is read twice once", async () => {
     const events: LoadProgress[] = [];
-    const weights = await openWeightsOf({ files: { "model.safetensors": small } }, { onProgress: (progress) => events.push(progress) });
+    const weights = await openWeightsOf(
+      { files: { "model.safetensors": small } },
+      { onProgress: (progress) => events.push(progress) },
+    );
     await weights.read("x");
     const count = events.length;
     await weights.read("x");
@@ -157,7 +170,11 @@ describe("an abort", () => {
     const controller = new AbortController();
     const weights = await openWeightsOf(join(golden, "ss-mamba1-mlp"));
     const read = async () => {
-      for await (const _ of weights.chunks("backbone.embedding.weight", { chunkBytes: 1024, signal: controller.signal })) controller.abort("stop");
+      for await (const _ of weights.chunks("backbone.embedding.weight", {
+        chunkBytes: 1024,
+        signal: controller.signal,
+      }))
+        controller.abort("stop");
     };
     await expect(read()).rejects.toBe("stop");
     await weights.close();
@@ -165,13 +182,19 @@ describe("an abort", () => {
 });
 
 describe("says what is wrong with", () => {
-  const failure = async (promise: Promise<unknown>) => promise.then(() => new Error("it opened"), (error: unknown) => error as Error);
+  const failure = async (promise: Promise<unknown>) =>
+    promise.then(
+      () => new Error("it opened"),
+      (error: unknown) => error as Error,
+    );
 
   test("a place where nothing is", async () => {
     const error = await failure(openModelFiles("./no/such/model"));
     expect(error).toBeInstanceOf(ModelNotFoundError);
     expect(error.message).toBe('Cannot open "./no/such/model": there is no such folder or file');
-    expect((await failure(openModelFiles(join(golden, "none.safetensors")))).message).toMatch(/none\.safetensors": there is no such folder or file$/);
+    expect((await failure(openModelFiles(join(golden, "none.safetensors")))).message).toMatch(
+      /none\.safetensors": there is no such folder or file$/,
+    );
   });
 
   test("a model of the hub", async () => {
@@ -196,14 +219,18 @@ describe("says what is wrong with", () => {
     const { url, close } = await serveGolden();
     const error = await failure(openWeightsOf(`${url}/nothing`));
     expect(error).toBeInstanceOf(ModelNotFoundError);
-    expect(error.message).toMatch(/^Cannot open the model in "http:.*\/nothing\/": looked for model\.safetensors, .*; the server answered 404$/);
+    expect(error.message).toMatch(
+      /^Cannot open the model in "http:.*\/nothing\/": looked for model\.safetensors, .*; the server answered 404$/,
+    );
     await close();
   });
 
   test("weights that are a folder", async () => {
     const folder = await folderOf({});
     await mkdir(join(folder, "model.safetensors"));
-    expect((await failure(openWeightsOf(folder))).message).toBe(`Cannot open "${join(folder, "model.safetensors")}": it is a folder, not a file`);
+    expect((await failure(openWeightsOf(folder))).message).toBe(
+      `Cannot open "${join(folder, "model.safetensors")}": it is a folder, not a file`,
+    );
   });
 
   test("malformed JSON", async () => {
@@ -215,18 +242,26 @@ describe("says what is wrong with", () => {
 
   test.each([
     ["GGUF....", "GGUF files are not supported yet"],
-    ["version https://git-lfs.github.com/spec/v1", 'it is a pointer of Git LFS, not the file itself; run "git lfs pull"'],
+    [
+      "version https://git-lfs.github.com/spec/v1",
+      'it is a pointer of Git LFS, not the file itself; run "git lfs pull"',
+    ],
     ["<!DOCTYPE html>", "it is a page of HTML or XML, not weights"],
     ["\x80\x04\x95\x10\0\0\0\x01", "it is a bare pickle"],
     ["", "its 0 bytes are too few for a safetensors file"],
   ])("weights that are something else: %j", async (content, message) => {
-    const error = await failure(openWeightsOf({ files: { "model.safetensors": Uint8Array.from(content, (c) => c.charCodeAt(0)) } }));
+    const error = await failure(
+      openWeightsOf({ files: { "model.safetensors": Uint8Array.from(content, (c) => c.charCodeAt(0)) } }),
+    );
     expect(error).toBeInstanceOf(SyntaxError);
     expect(error.message).toContain(`Cannot read "model.safetensors": ${message}`);
   });
 
   test("a header length of a safetensors file that looks like another format", async () => {
-    const longer = writeSafetensors({ x: { dtype: "u8", shape: [0], data: new Uint8Array(0) } }, { pad: "x".repeat(46) });
+    const longer = writeSafetensors(
+      { x: { dtype: "u8", shape: [0], data: new Uint8Array(0) } },
+      { pad: "x".repeat(46) },
+    );
     expect(longer[0]).toBe(0x80);
     expect((await openWeightsOf({ files: { "model.safetensors": longer } })).tensors.size).toBe(1);
   });
@@ -234,25 +269,46 @@ describe("says what is wrong with", () => {
 
 describe("refuses an index", () => {
   const indexed = (map: unknown, files: Record<string, Uint8Array> = {}) =>
-    openWeightsOf({ files: { "model.safetensors.index.json": new TextEncoder().encode(JSON.stringify(map)), ...files } });
+    openWeightsOf({
+      files: { "model.safetensors.index.json": new TextEncoder().encode(JSON.stringify(map)), ...files },
+    });
 
   test.each([
     ["without a map", {}, "it has no weight_map"],
     ["of nothing", { weight_map: {} }, "its weight_map is empty"],
     ["whose file is no text", { weight_map: { x: 1 } }, 'the file of tensor "x" is no text'],
-    ["whose shard is missing", { weight_map: { x: "a", y: "b" } }, 'it names "b" for tensor "y", and there is no such file'],
-    ["whose shard lacks the tensor", { weight_map: { x: "a", z: "a" } }, 'it names "a" for tensor "z", which is not in there'],
+    [
+      "whose shard is missing",
+      { weight_map: { x: "a", y: "b" } },
+      'it names "b" for tensor "y", and there is no such file',
+    ],
+    [
+      "whose shard lacks the tensor",
+      { weight_map: { x: "a", z: "a" } },
+      'it names "a" for tensor "z", which is not in there',
+    ],
   ])("%s", async (_, index, message) => {
     await expect(indexed(index, { a: small })).rejects.toThrow(SyntaxError);
-    await expect(indexed(index, { a: small })).rejects.toThrow(`Cannot read "the given files: model.safetensors.index.json": ${message}`);
+    await expect(indexed(index, { a: small })).rejects.toThrow(
+      `Cannot read "the given files: model.safetensors.index.json": ${message}`,
+    );
   });
 
-  test.each(["../secret", "/etc/passwd", "a/../../b", "C:\\x", "a//b", ""])("that leads out of the folder: %j", async (file) => {
-    await expect(indexed({ weight_map: { x: file } })).rejects.toThrow(/^Cannot open ".*": it is no name of a file in "the given files"$/);
-  });
+  test.each(["../secret", "/etc/passwd", "a/../../b", "C:\\x", "a//b", ""])(
+    "that leads out of the folder: %j",
+    async (file) => {
+      await expect(indexed({ weight_map: { x: file } })).rejects.toThrow(
+        /^Cannot open ".*": it is no name of a file in "the given files"$/,
+      );
+    },
+  );
 
   test("whose shard is damaged", async () => {
-    const folder = await folderOf({ a: small, b: small.subarray(0, 20), "model.safetensors.index.json": '{"weight_map": {"x": "a", "y": "b"}}' });
+    const folder = await folderOf({
+      a: small,
+      b: small.subarray(0, 20),
+      "model.safetensors.index.json": '{"weight_map": {"x": "a", "y": "b"}}',
+    });
     await expect(openWeightsOf(folder)).rejects.toThrow(`Cannot read "${join(folder, "b")}": header length`);
   });
 });
@@ -274,6 +330,8 @@ test("a file that shrinks while it is read is an error, not zeros", async () => 
   await copyFile(join(golden, "mamba-sharded/model-00001-of-00003.safetensors"), join(folder, "model.safetensors"));
   const weights = await openWeightsOf(folder);
   await writeFile(join(folder, "model.safetensors"), "short");
-  await expect(weights.read([...weights.tensors.keys()][0])).rejects.toThrow(/it ends at byte \d+, it had 104488 when opened/);
+  await expect(weights.read([...weights.tensors.keys()][0])).rejects.toThrow(
+    /it ends at byte \d+, it had 104488 when opened/,
+  );
   await weights.close();
 });

@@ -48,7 +48,12 @@ export interface ModelFiles {
 }
 
 /** Looked for in this order. */
-const WEIGHTS = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+const WEIGHTS = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+];
 const WEIGHTS_FILE = /\.(?:safetensors|bin|pt|pth|ckpt|gguf|index\.json)$/i;
 
 /**
@@ -100,7 +105,10 @@ export async function openModelFiles(location: ModelLocation, options: OpenModel
 
   const weightsIn = async (file: string): Promise<Weights | undefined> => {
     const opened = await open(file);
-    return opened && completing(await openWeights(opened.source), () => opened.counter.add(0, opened.source.size, opened.source.size));
+    return (
+      opened &&
+      completing(await openWeights(opened.source), () => opened.counter.add(0, opened.source.size, opened.source.size))
+    );
   };
 
   return {
@@ -126,7 +134,10 @@ export async function openModelFiles(location: ModelLocation, options: OpenModel
   };
 }
 
-async function locate(location: ModelLocation, { revision }: OpenModelOptions): Promise<{ folder: Folder; candidates: readonly string[] }> {
+async function locate(
+  location: ModelLocation,
+  { revision }: OpenModelOptions,
+): Promise<{ folder: Folder; candidates: readonly string[] }> {
   if (typeof location === "object" && !(location instanceof URL)) {
     const folder = mapFolder(location.files);
     const others = Object.keys(location.files).filter((file) => WEIGHTS_FILE.test(file) && !WEIGHTS.includes(file));
@@ -159,7 +170,10 @@ function weightsFileOf(path: string): string | undefined {
 
 /** A name out of an index file must not lead out of the folder. */
 function checkFileName(folder: Folder, file: string): void {
-  if (file.split("/").some((segment) => segment === "" || segment === "." || segment === "..") || /[\\:\0]/.test(file)) {
+  if (
+    file.split("/").some((segment) => segment === "" || segment === "." || segment === "..") ||
+    /[\\:\0]/.test(file)
+  ) {
     throw new RangeError(`Cannot open ${quote(file)}: it is no name of a file in "${folder.name}"`);
   }
 }
@@ -186,7 +200,9 @@ function completing(weights: Weights, onComplete: () => void): Weights {
 
 function notFound(folder: Folder, candidates: readonly string[]): ModelNotFoundError {
   const { name, files } = folder;
-  const there = files ? `there are ${files.length === 0 ? "no files" : files.slice(0, 20).join(", ")}` : "the server answered 404";
+  const there = files
+    ? `there are ${files.length === 0 ? "no files" : files.slice(0, 20).join(", ")}`
+    : "the server answered 404";
   return new ModelNotFoundError(`Cannot open the model in "${name}": looked for ${candidates.join(", ")}; ${there}`, {
     location: name,
     lookedFor: candidates,
@@ -197,7 +213,9 @@ function notFound(folder: Folder, candidates: readonly string[]): ModelNotFoundE
 function noSuchPlace(location: string, revision: string | undefined): ModelNotFoundError {
   const isHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(location);
   const at = revision === undefined ? "" : ` (revision ${quote(revision)})`;
-  const there = hasFileSystem() ? "there is no such folder or file" : "this runtime has no file system, give a URL or files";
+  const there = hasFileSystem()
+    ? "there is no such folder or file"
+    : "this runtime has no file system, give a URL or files";
   const hub = `, and models${at} are not fetched from the hub yet; download it and give its folder, or give the URL of its files`;
   return new ModelNotFoundError(`Cannot open ${quote(location)}: ${there}${isHubId ? hub : ""}`, { location });
 }

@@ -29,11 +29,18 @@ async function serve(handler: Handler): Promise<{ url: string; ranges: (string |
 }
 
 /** Answers a range as servers do; `breakAfter` destroys the connection after so many bytes. */
-function sendRange(request: IncomingMessage, response: ServerResponse, { breakAfter, bytes = content }: { breakAfter?: number; bytes?: Uint8Array } = {}): void {
+function sendRange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { breakAfter, bytes = content }: { breakAfter?: number; bytes?: Uint8Array } = {},
+): void {
   const [, from, last] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? "")!.map(Number);
   if (from >= bytes.length) return void response.writeHead(416, { "content-range": `bytes */${bytes.length}` }).end();
   const part = bytes.subarray(from, last + 1);
-  response.writeHead(206, { "content-range": `bytes ${from}-${from + part.length - 1}/${bytes.length}`, "content-length": part.length });
+  response.writeHead(206, {
+    "content-range": `bytes ${from}-${from + part.length - 1}/${bytes.length}`,
+    "content-length": part.length,
+  });
   if (breakAfter === undefined || breakAfter >= part.length) return void response.end(part);
   response.write(part.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 20));
 }
@@ -77,7 +84,9 @@ describe("a server with ranges", () => {
 
   test("receives the given headers, and its query stays out of messages", async () => {
     const { url } = await serve((request, response) => {
-      if (request.headers.authorization !== "Bearer t" || !request.url!.endsWith("?key=secret")) return void response.writeHead(401).end();
+      if (request.headers.authorization !== "Bearer t" || !request.url!.endsWith("?key=secret")) {
+        return void response.writeHead(401).end();
+      }
       sendRange(request, response);
     });
     expect((await openUrl(`${url}?key=secret`, { headers: { authorization: "Bearer t" } })).name).toBe(url);
@@ -114,7 +123,9 @@ describe("a server without ranges", () => {
   });
 
   test("may begin to ignore ranges later", async () => {
-    const { url } = await serve((request, response, count) => (count === 1 ? sendRange(request, response) : void response.end(content)));
+    const { url } = await serve((request, response, count) =>
+      count === 1 ? sendRange(request, response) : void response.end(content),
+    );
     const source = await openUrl(url);
     expect(await source.read(150_000, 100_000)).toEqual(content.subarray(150_000, 250_000));
   });
@@ -122,20 +133,28 @@ describe("a server without ranges", () => {
 
 describe("a connection that breaks", () => {
   test("goes on where it broke", async () => {
-    const { url, ranges } = await serve((request, response, count) => sendRange(request, response, { breakAfter: count === 2 || count === 3 ? 50_000 : undefined }));
+    const { url, ranges } = await serve((request, response, count) =>
+      sendRange(request, response, { breakAfter: count === 2 || count === 3 ? 50_000 : undefined }),
+    );
     const source = await openUrl(url, quick);
     const progress: number[] = [];
-    expect(await source.read(100_000, 200_000, { onBytes: (loaded) => progress.push(loaded) })).toEqual(content.subarray(100_000));
+    expect(await source.read(100_000, 200_000, { onBytes: (loaded) => progress.push(loaded) })).toEqual(
+      content.subarray(100_000),
+    );
     expect(ranges.slice(1)).toEqual(["bytes=100000-299999", "bytes=150000-299999", "bytes=200000-299999"]);
     expect(progress).toEqual(progress.toSorted((a, b) => a - b));
     expect(progress.at(-1)).toBe(200_000);
   });
 
   test("again and again gives up with a typed error", async () => {
-    const { url, ranges } = await serve((request, response, count) => sendRange(request, response, { breakAfter: count === 1 ? undefined : 0 }));
+    const { url, ranges } = await serve((request, response, count) =>
+      sendRange(request, response, { breakAfter: count === 1 ? undefined : 0 }),
+    );
     const source = await openUrl(url, quick);
     const error = await failure(source.read(100_000, 1000));
-    expect(error.message).toMatch(/^Cannot fetch "http:.*model\.safetensors": the connection broke off .*, after 4 attempts$/);
+    expect(error.message).toMatch(
+      /^Cannot fetch "http:.*model\.safetensors": the connection broke off .*, after 4 attempts$/,
+    );
     expect(ranges).toHaveLength(5);
   });
 
@@ -143,19 +162,26 @@ describe("a connection that breaks", () => {
     const { url } = await serve(ranged);
     await running.pop()!();
     const error = await failure(openUrl(url, { retries: 1, retryDelay: 1 }));
-    expect(error.message).toMatch(/^Cannot fetch "http:.*": the connection failed \(.*ECONNREFUSED.*\), after 2 attempts$/);
+    expect(error.message).toMatch(
+      /^Cannot fetch "http:.*": the connection failed \(.*ECONNREFUSED.*\), after 2 attempts$/,
+    );
     expect(error.status).toBeUndefined();
   });
 
   test("is tried again when the server is busy", async () => {
-    const { url } = await serve((request, response, count) => (count <= 2 ? void response.writeHead(503).end() : sendRange(request, response)));
+    const { url } = await serve((request, response, count) =>
+      count <= 2 ? void response.writeHead(503).end() : sendRange(request, response),
+    );
     expect((await openUrl(url, quick)).size).toBe(content.length);
   });
 
   test("is tried no more when the server stays busy", async () => {
     const { url, ranges } = await serve((_, response) => void response.writeHead(503).end("busy"));
     const error = await failure(openUrl(url, quick));
-    expect(error).toMatchObject({ status: 503, message: `Cannot fetch "${url}": the server answered 503 Service Unavailable, after 4 attempts` });
+    expect(error).toMatchObject({
+      status: 503,
+      message: `Cannot fetch "${url}": the server answered 503 Service Unavailable, after 4 attempts`,
+    });
     expect(ranges).toHaveLength(4);
   });
 });
@@ -166,14 +192,23 @@ describe("an answer that is no file", () => {
     [403, "Forbidden"],
     [500, "Internal Server Error"],
   ])("%d", async (status, text) => {
-    const { url, ranges } = await serve((_, response) => void response.writeHead(status, { "content-type": "text/html" }).end("<html>no</html>"));
+    const { url, ranges } = await serve(
+      (_, response) => void response.writeHead(status, { "content-type": "text/html" }).end("<html>no</html>"),
+    );
     const error = await failure(openUrl(url, quick));
-    expect(error).toMatchObject({ url, status, message: `Cannot fetch "${url}": the server answered ${status} ${text}` });
+    expect(error).toMatchObject({
+      url,
+      status,
+      message: `Cannot fetch "${url}": the server answered ${status} ${text}`,
+    });
     expect(ranges).toHaveLength(1);
   });
 
   test("a page of HTML", async () => {
-    const { url } = await serve((_, response) => void response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>sign in</html>"));
+    const { url } = await serve(
+      (_, response) =>
+        void response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>sign in</html>"),
+    );
     const error = await failure(openUrl(url, quick));
     expect(error.message).toBe(`Cannot fetch "${url}": the server answered with an HTML page, not a file`);
   });
@@ -184,13 +219,19 @@ describe("an answer that is no file", () => {
       response.writeHead(206, { "content-range": `bytes 0-99/${content.length}` }).end(content.subarray(0, 100));
     });
     const source = await openUrl(url, quick);
-    expect((await failure(source.read(100_000, 100))).message).toContain("asked for byte 100000, the server sent byte 0");
+    expect((await failure(source.read(100_000, 100))).message).toContain(
+      "asked for byte 100000, the server sent byte 0",
+    );
   });
 
   test("another file than before", async () => {
-    const { url } = await serve((request, response, count) => sendRange(request, response, { bytes: count === 1 ? content : content.subarray(0, 250_000) }));
+    const { url } = await serve((request, response, count) =>
+      sendRange(request, response, { bytes: count === 1 ? content : content.subarray(0, 250_000) }),
+    );
     const source = await openUrl(url, quick);
-    expect((await failure(source.read(100_000, 100))).message).toContain("it changed while being read, from 300000 to 250000 bytes");
+    expect((await failure(source.read(100_000, 100))).message).toContain(
+      "it changed while being read, from 300000 to 250000 bytes",
+    );
   });
 });
 

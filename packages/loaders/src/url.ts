@@ -1,6 +1,15 @@
 import { allocate, checkRange, type ByteSource } from "./bytes.ts";
 import { FetchError } from "./errors.ts";
-import { body, contentLength, contentRange, Interruption, request, retrying, sizeByHead, type Connection } from "./http.ts";
+import {
+  body,
+  contentLength,
+  contentRange,
+  Interruption,
+  request,
+  retrying,
+  sizeByHead,
+  type Connection,
+} from "./http.ts";
 
 // every format begins with a header: one request tells the size and brings most headers whole
 const HEAD_BYTES = 65536;
@@ -123,9 +132,15 @@ function checkAnswer({ name }: Connection, response: Response, from: number, siz
   const { start, total } = contentRange(response);
   const { status } = response;
   if (start !== undefined && start !== from) {
-    throw new FetchError(`Cannot fetch "${name}": asked for byte ${from}, the server sent byte ${start}`, { url: name, status });
+    throw new FetchError(`Cannot fetch "${name}": asked for byte ${from}, the server sent byte ${start}`, {
+      url: name,
+      status,
+    });
   }
   if (total !== undefined && total !== size) {
-    throw new FetchError(`Cannot fetch "${name}": it changed while being read, from ${size} to ${total} bytes`, { url: name, status });
+    throw new FetchError(`Cannot fetch "${name}": it changed while being read, from ${size} to ${total} bytes`, {
+      url: name,
+      status,
+    });
   }
 }

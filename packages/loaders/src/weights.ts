@@ -101,7 +101,9 @@ export function weightsOf(
     },
     chunks(tensor, { signal, buffer, chunkBytes = CHUNK_BYTES } = {}) {
       const most = Math.min(chunkBytes, buffer?.byteLength ?? Infinity);
-      if (!(most >= 8)) throw new RangeError(`Cannot read tensor ${quote(tensor)}: a chunk has ${most} bytes, at least 8 are needed`);
+      if (!(most >= 8)) {
+        throw new RangeError(`Cannot read tensor ${quote(tensor)}: a chunk has ${most} bytes, at least 8 are needed`);
+      }
       return find(tensor).chunks({ chunkBytes: Math.floor(most / 8) * 8, signal, buffer });
     },
     close,
@@ -109,7 +111,11 @@ export function weightsOf(
 }
 
 /** A tensor whose bytes lie in one piece at a place that may have to be looked up. */
-export function pieceOf(source: ByteSource, info: TensorInfo, locate: (options: ReadOptions) => Promise<number>): StoredTensor {
+export function pieceOf(
+  source: ByteSource,
+  info: TensorInfo,
+  locate: (options: ReadOptions) => Promise<number>,
+): StoredTensor {
   const { dtype, shape, byteLength } = info;
   return {
     dtype,

@@ -27,19 +27,26 @@ const MAX_DEFLATE_RATIO = 1032;
  *
  * @throws SyntaxError if the archive is malformed, encrypted, or holds a name twice.
  */
-export async function readZipDirectory(source: ByteSource, options: ReadOptions = {}): Promise<ReadonlyMap<string, ZipEntry>> {
+export async function readZipDirectory(
+  source: ByteSource,
+  options: ReadOptions = {},
+): Promise<ReadonlyMap<string, ZipEntry>> {
   const { name } = source;
   const fail = (detail: string) => new SyntaxError(`Cannot read "${name}": ${detail}`);
   const { offset, length, count } = await findDirectory(source, fail, options);
   if (length > MAX_DIRECTORY_BYTES) throw fail(`its zip directory of ${length} bytes exceeds ${MAX_DIRECTORY_BYTES}`);
-  if (offset + length > source.size) throw fail(`its zip directory ends at byte ${offset + length}, beyond its ${source.size} bytes`);
+  if (offset + length > source.size) {
+    throw fail(`its zip directory ends at byte ${offset + length}, beyond its ${source.size} bytes`);
+  }
 
   const bytes = await source.read(offset, length, options);
   const view = viewOf(bytes);
   const entries = new Map<string, ZipEntry>();
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + 46 > length || view.getUint32(at, true) !== CENTRAL) throw fail(`entry ${i} of its zip directory is malformed`);
+    if (at + 46 > length || view.getUint32(at, true) !== CENTRAL) {
+      throw fail(`entry ${i} of its zip directory is malformed`);
+    }
     const nameEnd = at + 46 + view.getUint16(at + 28, true);
     const extraEnd = nameEnd + view.getUint16(at + 30, true);
     if (extraEnd > length) throw fail(`entry ${i} of its zip directory is malformed`);
@@ -62,7 +69,9 @@ export async function entryStart(source: ByteSource, entry: ZipEntry, options: R
   const header = viewOf(await source.read(entry.header, 30, options));
   const start = entry.header + 30 + header.getUint16(26, true) + header.getUint16(28, true);
   if (header.getUint32(0, true) !== LOCAL || start + entry.storedSize > source.size) {
-    throw new SyntaxError(`Cannot read "${source.name}": the header of entry ${quote(entry.name)} at byte ${entry.header} is malformed`);
+    throw new SyntaxError(
+      `Cannot read "${source.name}": the header of entry ${quote(entry.name)} at byte ${entry.header} is malformed`,
+    );
   }
   return start;
 }
@@ -90,21 +99,35 @@ export async function readEntry(
     at += piece.byteLength;
     if (at >= to) return bytes;
   }
-  throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} ends at byte ${at}, before its ${entry.size}`);
+  throw new SyntaxError(
+    `Cannot read "${source.name}": the entry ${quote(entry.name)} ends at byte ${at}, before its ${entry.size}`,
+  );
 }
 
 type Fail = (detail: string) => SyntaxError;
 
-async function findDirectory(source: ByteSource, fail: Fail, options: ReadOptions): Promise<{ offset: number; length: number; count: number }> {
+async function findDirectory(
+  source: ByteSource,
+  fail: Fail,
+  options: ReadOptions,
+): Promise<{ offset: number; length: number; count: number }> {
   const { size } = source;
   // the end record is 22 bytes and a comment of at most 65535; a zip64 locator of 20 bytes stands before it
   const tailStart = Math.max(0, size - 22 - 65535 - 20);
   const tail = viewOf(await source.read(tailStart, size - tailStart, options));
   let end = tail.byteLength - 22;
-  while (end >= 0 && !(tail.getUint32(end, true) === END && end + 22 + tail.getUint16(end + 20, true) === tail.byteLength)) end--;
+  while (
+    end >= 0 &&
+    !(tail.getUint32(end, true) === END && end + 22 + tail.getUint16(end + 20, true) === tail.byteLength)
+  )
+    end--;
   if (end < 0) throw fail("it has no zip end record; the file may be truncated");
 
-  const record = { count: tail.getUint16(end + 10, true), length: tail.getUint32(end + 12, true), offset: tail.getUint32(end + 16, true) };
+  const record = {
+    count: tail.getUint16(end + 10, true),
+    length: tail.getUint32(end + 12, true),
+    offset: tail.getUint32(end + 16, true),
+  };
   if (end < 20 || tail.getUint32(end - 20, true) !== END64_LOCATOR) return record;
 
   const at = Number(tail.getBigUint64(end - 20 + 8, true));
@@ -118,11 +141,19 @@ async function findDirectory(source: ByteSource, fail: Fail, options: ReadOption
   };
 }
 
-function entryAt(view: DataView, at: number, name: string, { extra, extraEnd }: { extra: number; extraEnd: number }, fail: Fail): ZipEntry {
+function entryAt(
+  view: DataView,
+  at: number,
+  name: string,
+  { extra, extraEnd }: { extra: number; extraEnd: number },
+  fail: Fail,
+): ZipEntry {
   const flags = view.getUint16(at + 8, true);
   const method = view.getUint16(at + 10, true);
   if (flags & 1) throw fail(`the entry ${quote(name)} is encrypted`);
-  if (method !== 0 && method !== 8) throw fail(`the entry ${quote(name)} is compressed by method ${method}, known are 0 (stored) and 8 (deflate)`);
+  if (method !== 0 && method !== 8) {
+    throw fail(`the entry ${quote(name)} is compressed by method ${method}, known are 0 (stored) and 8 (deflate)`);
+  }
 
   const large = zip64Fields(view, extra, extraEnd);
   const field = (offset: number): number => {
@@ -155,7 +186,12 @@ function zip64Fields(view: DataView, from: number, to: number): bigint[] {
   return [];
 }
 
-async function* inflated(source: ByteSource, entry: ZipEntry, start: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* inflated(
+  source: ByteSource,
+  entry: ZipEntry,
+  start: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const pieceBytes = 2 ** 18;
   let at = 0;
   const stored = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -171,11 +207,16 @@ async function* inflated(source: ByteSource, entry: ZipEntry, start: number, sig
     for (let size = 0; ;) {
       const { done, value } = await reader.read().catch((cause: unknown) => {
         signal?.throwIfAborted();
-        throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} does not inflate`, { cause });
+        throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} does not inflate`, {
+          cause,
+        });
       });
       if (done) return;
       size += value.byteLength;
-      if (size > entry.size) throw new SyntaxError(`Cannot read "${source.name}": the entry ${quote(entry.name)} has more than its ${entry.size} bytes`);
+      if (size > entry.size)
+        throw new SyntaxError(
+          `Cannot read "${source.name}": the entry ${quote(entry.name)} has more than its ${entry.size} bytes`,
+        );
       yield value;
     }
   } finally {
