@@ -20,6 +20,13 @@ test.each([
   expect(text).toBe(greedy.text);
 });
 
+test("opens files that a bundler has turned into data: URLs", async () => {
+  const url = (file: string) => new URL(`data:application/json;base64,${readFileSync(stories.files[file]).toString("base64")}`);
+  const files = { ...stories.files, "config.json": url("config.json"), "tokenizer.json": url("tokenizer.json") };
+  using lm = await load({ files }, { device: "host" });
+  expect(lm.tokenizer?.encode("Once upon")).toEqual([433, 443]);
+});
+
 test("takes what the author of the model advises where the caller says nothing", async () => {
   using lm = await load("@elapid/stories", { device: "wasm" });
   expect(lm.advised).toEqual({ temperature: 0.7, topP: 0.9, maxTokens: 256 });

@@ -6,7 +6,7 @@ import { openUrl, type OpenUrlOptions } from "./url.ts";
 import type { Weights } from "./weights.ts";
 
 /**
- * Opens bytes wherever they are: a path or `file:` URL, an `http(s)` URL, a `File` or `Blob`, memory.
+ * Opens bytes wherever they are: a path or `file:` URL, an `http(s)`, `data:` or `blob:` URL, a `File` or `Blob`, memory.
  *
  * @throws FetchError if a server does not give them.
  * @throws Error if a file is missing or unreadable.
@@ -18,6 +18,10 @@ export async function openBytes(
   if (location instanceof Uint8Array) return memorySource(location, options.name ?? "memory");
   if (location instanceof Blob) {
     return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
+  }
+  // where bundlers put small files, and pages what they made themselves
+  if (/^(data|blob):/i.test(String(location))) {
+    return openBytes(await (await fetch(location)).blob(), { name: "data", ...options });
   }
   return isHttp(location) ? openUrl(location, options) : openFile(location);
 }
