@@ -11,7 +11,9 @@ describe("device", () => {
       new TypeError("Cannot make a tensor: shape [2, 2] has 4 elements but 3 values were given"),
     );
     for (const shape of [[2, -1], [1.5], [NaN]]) {
-      expect(() => device.empty(shape)).toThrow(/^Cannot make a tensor: dimension \d of \[.*\] must be a whole number of at least 0$/);
+      expect(() => device.empty(shape)).toThrow(
+        /^Cannot make a tensor: dimension \d of \[.*\] must be a whole number of at least 0$/,
+      );
     }
   });
 

@@ -14,7 +14,12 @@ const gather = defineOp({
   check: ({ time }) => {
     if (time === 0) throw new RangeError('Cannot run "gather": "time" is 0 but at least 1 was needed');
   },
-  reference: ({ dims: { batch, time, inner, twice }, inputs: { x, at, bias, keep }, outputs: { y, length, doubled }, attributes: { scale, flip } }) => {
+  reference: ({
+    dims: { batch, time, inner, twice },
+    inputs: { x, at, bias, keep },
+    outputs: { y, length, doubled },
+    attributes: { scale, flip },
+  }) => {
     for (let b = 0; b < batch; b++) {
       length[b] = keep?.[b] ?? time;
       for (let e = 0; e < inner; e++) {
@@ -52,7 +57,11 @@ describe("an op", () => {
   test("types its inputs, outputs and attributes by name", () => {
     expectTypeOf(gather).parameter(0).toHaveProperty("x").toEqualTypeOf<Tensor>();
     expectTypeOf(gather).parameter(0).toHaveProperty("bias").toEqualTypeOf<Tensor | undefined>();
-    expectTypeOf(gather).returns.toEqualTypeOf<{ readonly y: Tensor; readonly length: Tensor; readonly doubled: Tensor }>();
+    expectTypeOf(gather).returns.toEqualTypeOf<{
+      readonly y: Tensor;
+      readonly length: Tensor;
+      readonly doubled: Tensor;
+    }>();
     // @ts-expect-error an input is missing
     expect(() => gather({ x })).toThrow(new TypeError('Cannot run "gather": input at is missing'));
     // @ts-expect-error it has no such attribute
@@ -63,10 +72,18 @@ describe("an op", () => {
 
   test.each<[string, () => unknown, string]>([
     ["another dtype", () => gather({ x, at: device.tensor([1, 0]) }), "input at is f32 but i32 was needed"],
-    ["another rank", () => gather({ x: x.reshape([4, 2]), at }), 'x has shape [4, 2] but "batch time inner" was needed'],
+    [
+      "another rank",
+      () => gather({ x: x.reshape([4, 2]), at }),
+      'x has shape [4, 2] but "batch time inner" was needed',
+    ],
     ["sizes that disagree", () => gather({ x: x.reshape([1, 4, 2]), at }), '"batch" is 1 in x but 2 in at'],
     ["an unknown input", () => gather({ x, at, z: x } as never), "it has no input z, only x, at, bias, keep"],
-    ["an attribute of another type", () => gather({ x, at }, { scale: true as never }), "attribute scale is a boolean but a number was needed"],
+    [
+      "an attribute of another type",
+      () => gather({ x, at }, { scale: true as never }),
+      "attribute scale is a boolean but a number was needed",
+    ],
   ])("names the culprit: %s", (_name, call, message) => {
     expect(call).toThrow(new TypeError(`Cannot run "gather": ${message}`));
   });
@@ -84,7 +101,9 @@ describe("an op", () => {
   test("checks what shapes cannot say, and allocates nothing when it refuses", () => {
     const none = device.empty([2, 0, 2]);
     const before = device.liveBytes;
-    expect(() => gather({ x: none, at })).toThrow(new RangeError('Cannot run "gather": "time" is 0 but at least 1 was needed'));
+    expect(() => gather({ x: none, at })).toThrow(
+      new RangeError('Cannot run "gather": "time" is 0 but at least 1 was needed'),
+    );
     expect(device.liveBytes).toBe(before);
   });
 
@@ -96,7 +115,10 @@ describe("an op", () => {
       reference: ({ inputs, outputs }) => void outputs.y.set(inputs.x),
     });
     const { y, sum } = twice({ x: device.zeros([2, 3, 4]) });
-    expect([y.shape, sum.shape]).toEqual([[2, 3, 4], [2, 3]]);
+    expect([y.shape, sum.shape]).toEqual([
+      [2, 3, 4],
+      [2, 3],
+    ]);
     expect(twice({ x: device.zeros([4]) }).sum.shape).toEqual([]);
     expect(() => twice({ x: device.zeros([]) })).toThrow('x has shape [] but "... inner" was needed');
   });

@@ -42,9 +42,10 @@ describe("scope", () => {
     const before = device.liveBytes;
     let kept: Tensor;
     {
-      using _outer = device.scope();
+      using outer = device.scope();
       {
         using inner = device.scope();
+        expect(inner.parent).toBe(outer);
         kept = inner.keep(device.zeros([4]));
         device.zeros([8]);
       }
@@ -68,7 +69,8 @@ describe("scope", () => {
   test("frees also when an error leaves it", () => {
     const before = device.liveBytes;
     expect(() => {
-      using _scope = device.scope();
+      using scope = device.scope();
+      expect(scope.parent).toBeUndefined();
       device.zeros([16]);
       throw new RangeError("stop");
     }).toThrow("stop");

@@ -16,7 +16,11 @@ describe.each([
   ["alignment 256", () => new Device(new AlignedHost())],
 ])("tensor with %s", (_name, open) => {
   const device = open();
-  const count = (...shape: number[]) => device.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i), shape);
+  const count = (...shape: number[]) =>
+    device.tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i),
+      shape,
+    );
 
   test("gives its values back, of either dtype and any rank", async () => {
     expect(await device.tensor([1, 2, 3]).data()).toEqual(Float32Array.of(1, 2, 3));
@@ -40,7 +44,9 @@ describe.each([
     expect(count(2, 3).dims("batch time")).toEqual({ batch: 2, time: 3 });
     expect(count(2, 3, 4).dims("... inner")).toEqual({ rows: 6, inner: 4 });
     expect(() => count(2, 3).dims("batch time inner")).toThrow(
-      new TypeError('Cannot take dims "batch time inner": the tensor has shape [2, 3] but "batch time inner" was needed'),
+      new TypeError(
+        'Cannot take dims "batch time inner": the tensor has shape [2, 3] but "batch time inner" was needed',
+      ),
     );
     expect(() => count(2, 3).dims("side side")).toThrow(/"side" is 2 .* but 3/);
   });
@@ -52,7 +58,9 @@ describe.each([
     expect(y.shape).toEqual([3, 4]);
     expect(device.liveBytes).toBe(before);
     expect(await y.data()).toEqual(await x.data());
-    expect(() => x.reshape([5, -1])).toThrow(new TypeError("Cannot reshape: [2, 6] has 12 elements, which [5, -1] cannot hold"));
+    expect(() => x.reshape([5, -1])).toThrow(
+      new TypeError("Cannot reshape: [2, 6] has 12 elements, which [5, -1] cannot hold"),
+    );
     expect(() => x.reshape([11])).toThrow(TypeError);
   });
 
@@ -90,7 +98,12 @@ describe.each([
   test("splits the last dimension and joins it again", async () => {
     const x = count(3, 7);
     const parts = x.split([2, 0, 4, 1]);
-    expect(parts.map(({ shape }) => shape)).toEqual([[3, 2], [3, 0], [3, 4], [3, 1]]);
+    expect(parts.map(({ shape }) => shape)).toEqual([
+      [3, 2],
+      [3, 0],
+      [3, 4],
+      [3, 1],
+    ]);
     expect(await parts[2].data()).toEqual(Float32Array.of(2, 3, 4, 5, 9, 10, 11, 12, 16, 17, 18, 19));
     expect(await concat(parts, 1).data()).toEqual(await x.data());
     expect(() => x.split([3, 3])).toThrow(
@@ -119,7 +132,9 @@ describe.each([
     expect((await x.exp().data())[1]).toBeCloseTo(Math.E, 6);
     expect([...(await x.neg().data())]).toEqual([-0, -1, -2, -3, -4, -5]);
     expect(() => add(x, count(2))).toThrow(
-      new TypeError('Cannot run "add": [2, 3] and [2] differ; equal shapes, or one that ends in the other, were needed'),
+      new TypeError(
+        'Cannot run "add": [2, 3] and [2] differ; equal shapes, or one that ends in the other, were needed',
+      ),
     );
   });
 

@@ -5,7 +5,10 @@ export const tries = { numRuns: 12 } as const;
 
 /** Some of the indices below `count`, in any order, at least one. */
 export function someOf(count: number): fc.Arbitrary<number[]> {
-  return fc.shuffledSubarray(Array.from({ length: count }, (_, i) => i), { minLength: 1 });
+  return fc.shuffledSubarray(
+    Array.from({ length: count }, (_, i) => i),
+    { minLength: 1 },
+  );
 }
 
 /** A place to cut a sequence in two, both ends included. */

@@ -6,7 +6,12 @@ import { PoisoningBackend } from "./poison.ts";
 import { runArrays } from "./run.ts";
 
 /** Uploads plain arrays, runs an op on poisoned outputs, reads them back. */
-export type Run = (op: AnyOp, sizes: Sizes, inputs: Arrays, attributes?: Attributes) => Promise<Record<string, Float32Array>>;
+export type Run = (
+  op: AnyOp,
+  sizes: Sizes,
+  inputs: Arrays,
+  attributes?: Attributes,
+) => Promise<Record<string, Float32Array>>;
 
 /** A backend under test. */
 export interface BackendUnderTest {
@@ -23,7 +28,8 @@ export interface BackendUnderTest {
 export function backends(): BackendUnderTest[] {
   return testedBackends.map(({ name, open }) => {
     let opened: Promise<Device> | undefined;
-    const device = () => (opened ??= open().then((backend) => new Device(new PoisoningBackend(backend), { strict: true })));
+    const device = () =>
+      (opened ??= open().then((backend) => new Device(new PoisoningBackend(backend), { strict: true })));
     afterAll(async () => (await opened?.catch(() => undefined))?.dispose());
     return { name, device, run: async (...call) => runArrays(await device(), ...call) };
   });

@@ -21,8 +21,9 @@ export function difference(actual: Numbers, expected: Numbers, { relative, absol
   let error = 0;
   let at = 0;
   for (let i = 0; i < expected.length; i++) {
-    peak = Math.max(peak, Math.abs(expected[i]));
-    const off = Math.abs(actual[i] - expected[i]);
+    // an infinity must be met exactly, and says nothing of how far the others may be off
+    if (Number.isFinite(expected[i])) peak = Math.max(peak, Math.abs(expected[i]));
+    const off = actual[i] === expected[i] ? 0 : Math.abs(actual[i] - expected[i]);
     // written so that a NaN counts
     if (!(off <= error)) {
       error = Number.isNaN(off) ? Infinity : off;
@@ -49,5 +50,7 @@ export function expectClose(
   }
   const { error, tolerance: allowed, at } = difference(actual, expected, tolerance);
   if (error <= allowed) return;
-  throw new Error(`${label}: [${at}] is ${actual[at]} but ${expected[at]} was expected; off by ${error}, allowed is ${allowed}`);
+  throw new Error(
+    `${label}: [${at}] is ${actual[at]} but ${expected[at]} was expected; off by ${error}, allowed is ${allowed}`,
+  );
 }

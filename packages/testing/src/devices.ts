@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { HostBackend, type Backend } from "@elapid/tensor";
 
 /** A way to run ops that every test and every reference check goes through. */
@@ -12,13 +13,21 @@ export interface TestedBackend {
 export const testedBackends: readonly TestedBackend[] = [
   { name: "host", kind: "host", open: async () => new HostBackend() },
   { name: "wasm, relaxed SIMD, 2 threads", kind: "wasm", open: () => wasm({ simd: "relaxed", threads: 2 }) },
-  { name: "wasm, SIMD128, 1 thread, memory of its own", kind: "wasm", open: () => wasm({ simd: "simd128", threads: 1, sharedMemory: false }) },
+  {
+    name: "wasm, SIMD128, 1 thread, memory of its own",
+    kind: "wasm",
+    open: () => wasm({ simd: "simd128", threads: 1, sharedMemory: false }),
+  },
   { name: "webgpu, software", kind: "webgpu", open: softwareWebGpu },
 ];
 
 // each backend is loaded when it is opened, so that one that is broken does not take the others along
 
-async function wasm(options: { simd: "relaxed" | "simd128"; threads: number; sharedMemory?: boolean }): Promise<Backend> {
+async function wasm(options: {
+  simd: "relaxed" | "simd128";
+  threads: number;
+  sharedMemory?: boolean;
+}): Promise<Backend> {
   const [{ openWasm }, ops, scan] = await Promise.all([
     import("@elapid/wasm"),
     import("@elapid/ops/wasm"),
@@ -36,5 +45,6 @@ async function softwareWebGpu(): Promise<Backend> {
   // Debian's chromium ships a software Vulkan driver that Dawn accepts
   const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
   if (existsSync(driver)) process.env.VK_ICD_FILENAMES ??= driver;
+  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the driver complains without one
   return openWebGpu({ kernels: [...ops.kernels, ...scan.kernels], allowSoftware: true });
 }

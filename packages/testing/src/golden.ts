@@ -17,6 +17,9 @@ export function goldenCases(op: string): KernelCase[] {
 export async function expectGolden(device: Device, kernelCase: KernelCase): Promise<void> {
   const actual = await recipes[kernelCase.op].run(device, kernelCase);
   for (const [name, { data }] of Object.entries(kernelCase.outputs)) {
-    expectClose(actual[name].data, data, { relative: advisedTolerance(kernelCase, name), label: `${kernelCase.id} ${name}` });
+    expectClose(actual[name].data, data, {
+      relative: advisedTolerance(kernelCase, name),
+      label: `${kernelCase.id} ${name}`,
+    });
   }
 }

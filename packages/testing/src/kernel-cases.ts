@@ -46,7 +46,8 @@ export function readKernelCases(folder: string): KernelCase[] {
       Object.fromEntries(
         Object.keys(names).map((name) => {
           const values = tensors.get(`${entry.prefix}${kind}.${name}`);
-          if (values === undefined) throw new SyntaxError(`Cannot read case "${entry.id}": "${entry.file}" lacks its ${kind}.${name}`);
+          if (values === undefined)
+            throw new SyntaxError(`Cannot read case "${entry.id}": "${entry.file}" lacks its ${kind}.${name}`);
           return [name, values];
         }),
       );

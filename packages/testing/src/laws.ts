@@ -14,7 +14,11 @@ export interface Call {
 }
 
 /** Asserts that a backend gives what the op's reference gives, relative to each output's peak. */
-export async function expectMatchesReference(run: Run, { op, sizes, inputs, attributes }: Call, relative = 1e-5): Promise<void> {
+export async function expectMatchesReference(
+  run: Run,
+  { op, sizes, inputs, attributes }: Call,
+  relative = 1e-5,
+): Promise<void> {
   const expected = await host.run(op, sizes, inputs, attributes);
   const actual = await run(op, sizes, inputs, attributes);
   for (const name in expected) expectClose(actual[name], expected[name], { relative, label: `${op.name} ${name}` });
@@ -27,12 +31,23 @@ export async function expectMatchesReference(run: Run, { op, sizes, inputs, attr
 export async function expectIndependent(run: Run, call: Call, dim: string, chosen: readonly number[]): Promise<void> {
   const { op, sizes, inputs, attributes } = call;
   const whole = await run(op, sizes, inputs, attributes);
-  const part = await run(op, { ...sizes, [dim]: chosen.length }, pick(op.inputs, call, inputs, dim, chosen), attributes);
+  const part = await run(
+    op,
+    { ...sizes, [dim]: chosen.length },
+    pick(op.inputs, call, inputs, dim, chosen),
+    attributes,
+  );
   expect(part).toEqual(pick(op.outputs, call, whole, dim, chosen));
 }
 
 /** The entries `chosen` along `dim` of all arrays whose outermost dimension it is. */
-function pick(ports: readonly Port[], { op, sizes, attributes }: Call, arrays: Arrays, dim: string, chosen: readonly number[]): Arrays {
+function pick(
+  ports: readonly Port[],
+  { op, sizes, attributes }: Call,
+  arrays: Arrays,
+  dim: string,
+  chosen: readonly number[],
+): Arrays {
   const all = allSizes(op, sizes, attributes);
   const picked: Record<string, Float32Array> = {};
   for (const port of ports) {

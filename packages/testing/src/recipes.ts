@@ -136,7 +136,9 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         const gate = (x: Tensor) => (z === undefined ? x : x.mul(silu(z)));
         const norm = (x: Tensor) => {
           const groups = x.reshape([x.size / size, size]);
-          const y = rmsNorm(groups, device.full([size], 1), Number(attrs.eps)).reshape(x.shape).mul(get("weight")!);
+          const y = rmsNorm(groups, device.full([size], 1), Number(attrs.eps))
+            .reshape(x.shape)
+            .mul(get("weight")!);
           return bias === undefined ? y : y.add(bias);
         };
         const x = get("x")!;
@@ -157,7 +159,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         }
         const [before, after] = states.slice(-2);
         // one input more than the next step needs is kept there: the oldest of the step before
-        return { y, "state_after.conv": concat([before.conv.slice(2, 0, 1), after.conv], 2), "state_after.ssm": after.ssm };
+        return {
+          y,
+          "state_after.conv": concat([before.conv.slice(2, 0, 1), after.conv], 2),
+          "state_after.ssm": after.ssm,
+        };
       }),
   },
 
@@ -172,7 +178,10 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     run: async (device, kernelCase) => {
       const { reduction, ignore_index: ignore, label_smoothing: smoothing } = kernelCase.attrs;
       const { loss } = await compute(device, kernelCase, ({ get }) => ({
-        loss: crossEntropy(get("logits")!, get("labels")!, { ignoreIndex: Number(ignore), labelSmoothing: Number(smoothing) }),
+        loss: crossEntropy(get("logits")!, get("labels")!, {
+          ignoreIndex: Number(ignore),
+          labelSmoothing: Number(smoothing),
+        }),
       }));
       if (reduction === "none") return { loss };
       // averaging is the caller's
@@ -184,7 +193,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
 };
 
 /** Parameters of the mixer by our name, where the official one differs by more than snake_case. */
-const officialNames: Readonly<Record<string, string>> = { logA: "A_log", "deltaProj.weight": "dt_proj.weight", "deltaProj.bias": "dt_proj.bias" };
+const officialNames: Readonly<Record<string, string>> = {
+  logA: "A_log",
+  "deltaProj.weight": "dt_proj.weight",
+  "deltaProj.bias": "dt_proj.bias",
+};
 
 /** A mixer with the parameters of the case. */
 function loadMixer(device: Device, { attrs, inputs }: KernelCase): MambaMixer {

@@ -1,4 +1,14 @@
-import { backends, expectClose, expectGolden, expectIndependent, expectMatchesReference, goldenCases, randomInputs, someOf, tries } from "@elapid/testing";
+import {
+  backends,
+  expectClose,
+  expectGolden,
+  expectIndependent,
+  expectMatchesReference,
+  goldenCases,
+  randomInputs,
+  someOf,
+  tries,
+} from "@elapid/testing";
 import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -16,10 +26,13 @@ const inputsOf = (sizes: { vocab: number; rows: number }, seed: number) =>
   randomInputs(op, sizes, { seed, ranges: { logits: [-8, 8], labels: [0, sizes.vocab - 1] } });
 
 describe.each(backends())("crossEntropy on $name", ({ run, device }) => {
-  test.each(goldenCases("cross_entropy"))("matches $reference: $id", async (golden) => expectGolden(await device(), golden));
+  test.each(goldenCases("cross_entropy"))("matches $reference: $id", async (golden) =>
+    expectGolden(await device(), golden),
+  );
 
   test.each(shapes)("matches the reference at $rows x $vocab", (sizes) =>
-    expectMatchesReference(run, { op, sizes, inputs: inputsOf(sizes, 1) }));
+    expectMatchesReference(run, { op, sizes, inputs: inputsOf(sizes, 1) }),
+  );
 
   test("smooths labels and leaves out those to be ignored", async () => {
     const inputs = inputsOf(small, 2);
@@ -58,7 +71,8 @@ describe.each(backends())("crossEntropy on $name", ({ run, device }) => {
   test("computes a row with the same bits whatever rows are beside it", () =>
     fc.assert(
       fc.asyncProperty(someOf(small.rows), (rows) =>
-        expectIndependent(run, { op, sizes: small, inputs: inputsOf(small, 5) }, "rows", rows)),
+        expectIndependent(run, { op, sizes: small, inputs: inputsOf(small, 5) }, "rows", rows),
+      ),
       tries,
     ));
 });

@@ -1,4 +1,14 @@
-import { backends, expectClose, expectGolden, expectIndependent, expectMatchesReference, goldenCases, randomInputs, someOf, tries } from "@elapid/testing";
+import {
+  backends,
+  expectClose,
+  expectGolden,
+  expectIndependent,
+  expectMatchesReference,
+  goldenCases,
+  randomInputs,
+  someOf,
+  tries,
+} from "@elapid/testing";
 import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -13,10 +23,13 @@ const shapes = [
 const small = { rows: 7, features: 70 };
 
 describe.each(backends())("layerNorm on $name", ({ run, device }) => {
-  test.each(goldenCases("layer_norm"))("matches $reference: $id", async (golden) => expectGolden(await device(), golden));
+  test.each(goldenCases("layer_norm"))("matches $reference: $id", async (golden) =>
+    expectGolden(await device(), golden),
+  );
 
   test.each(shapes)("matches the reference at $rows x $features", (sizes) =>
-    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }));
+    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }),
+  );
 
   test("matches the reference without a bias, with another eps", () =>
     expectMatchesReference(run, {
@@ -46,7 +59,8 @@ describe.each(backends())("layerNorm on $name", ({ run, device }) => {
   test("computes a row with the same bits whatever rows are beside it", () =>
     fc.assert(
       fc.asyncProperty(someOf(small.rows), (rows) =>
-        expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 5 }) }, "rows", rows)),
+        expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 5 }) }, "rows", rows),
+      ),
       tries,
     ));
 

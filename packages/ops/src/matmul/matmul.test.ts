@@ -1,4 +1,13 @@
-import { backends, expectClose, expectIndependent, expectMatchesReference, randomInputs, seeds, someOf, tries } from "@elapid/testing";
+import {
+  backends,
+  expectClose,
+  expectIndependent,
+  expectMatchesReference,
+  randomInputs,
+  seeds,
+  someOf,
+  tries,
+} from "@elapid/testing";
 import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -17,10 +26,12 @@ const small = { rows: 7, in: 33, out: 19 };
 
 describe.each(backends())("matmul on $name", ({ run }) => {
   test.each(shapes)("matches the reference at $rows x $in x $out", (sizes) =>
-    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }));
+    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }),
+  );
 
   test.each(shapes)("matches the reference without a bias at $rows x $in x $out", (sizes) =>
-    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 2, without: ["bias"] }) }));
+    expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 2, without: ["bias"] }) }),
+  );
 
   test("gives nothing for no rows, and the bias where there is nothing to sum", async () => {
     const none = { rows: 0, in: 5, out: 3 };
@@ -45,7 +56,11 @@ describe.each(backends())("matmul on $name", ({ run }) => {
         const [a, b, sum] = await Promise.all(
           [x, other, x.map((value, i) => value + other[i])].map((x) => run(op, small, { x, weight })),
         );
-        expectClose(sum.y, a.y.map((value, i) => value + b.y[i]), { relative: 1e-5, label: "y" });
+        expectClose(
+          sum.y,
+          a.y.map((value, i) => value + b.y[i]),
+          { relative: 1e-5, label: "y" },
+        );
       }),
       tries,
     ));
@@ -53,7 +68,8 @@ describe.each(backends())("matmul on $name", ({ run }) => {
   test("computes a row with the same bits whatever rows are beside it", () =>
     fc.assert(
       fc.asyncProperty(someOf(small.rows), (rows) =>
-        expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 4 }) }, "rows", rows)),
+        expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 4 }) }, "rows", rows),
+      ),
       tries,
     ));
 

@@ -1,4 +1,14 @@
-import { backends, expectClose, expectGolden, expectIndependent, expectMatchesReference, goldenCases, randomInputs, someOf, tries } from "@elapid/testing";
+import {
+  backends,
+  expectClose,
+  expectGolden,
+  expectIndependent,
+  expectMatchesReference,
+  goldenCases,
+  randomInputs,
+  someOf,
+  tries,
+} from "@elapid/testing";
 import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -17,7 +27,8 @@ describe.each(backends())("rmsNorm and addRmsNorm on $name", ({ run, device }) =
 
   describe.each([rmsNormOp, addRmsNormOp].map((op) => ({ name: op.name, op })))("$name", ({ op }) => {
     test.each(shapes)("matches the reference at $rows x $features", (sizes) =>
-      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }));
+      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1 }) }),
+    );
 
     test("takes eps", async () => {
       const inputs = randomInputs(op, small, { seed: 2 });
@@ -32,7 +43,8 @@ describe.each(backends())("rmsNorm and addRmsNorm on $name", ({ run, device }) =
     test("computes a row with the same bits whatever rows are beside it", () =>
       fc.assert(
         fc.asyncProperty(someOf(small.rows), (rows) =>
-          expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 3 }) }, "rows", rows)),
+          expectIndependent(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 3 }) }, "rows", rows),
+        ),
         tries,
       ));
 
@@ -40,9 +52,9 @@ describe.each(backends())("rmsNorm and addRmsNorm on $name", ({ run, device }) =
       const inputs = randomInputs(op, small, { seed: 4 });
       inputs.x[small.features + 69] = NaN;
       const { y } = await run(op, small, inputs);
-      expect(Array.from({ length: small.rows }, (_, r) => y.subarray(r * 70, (r + 1) * 70).every(Number.isNaN))).toEqual(
-        Array.from({ length: small.rows }, (_, r) => r === 1),
-      );
+      expect(
+        Array.from({ length: small.rows }, (_, r) => y.subarray(r * 70, (r + 1) * 70).every(Number.isNaN)),
+      ).toEqual(Array.from({ length: small.rows }, (_, r) => r === 1));
     });
   });
 

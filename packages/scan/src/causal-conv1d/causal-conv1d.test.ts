@@ -32,24 +32,42 @@ const shapes = [
 /** The steps `from` to `to` of `values`, "batch time inner". */
 function stepsOf(values: Float32Array, batch: number, time: number, from: number, to: number): Float32Array {
   const inner = values.length / (batch * time);
-  const rows = Array.from({ length: batch }, (_, b) => [...values.subarray((b * time + from) * inner, (b * time + to) * inner)]);
+  const rows = Array.from({ length: batch }, (_, b) => [
+    ...values.subarray((b * time + from) * inner, (b * time + to) * inner),
+  ]);
   return Float32Array.from(rows.flat());
 }
 
 describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
-  test.each([...goldenCases("causal_conv1d"), ...goldenCases("causal_conv1d_update")])("matches $reference: $id", async (golden) =>
-    expectGolden(await device(), golden));
+  test.each([...goldenCases("causal_conv1d"), ...goldenCases("causal_conv1d_update")])(
+    "matches $reference: $id",
+    async (golden) => expectGolden(await device(), golden),
+  );
 
   describe.each(shapes)("at B$batch T$time E$inner W$width", (sizes) => {
     test("matches the reference with everything", () =>
-      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges: masked }), attributes: silu }));
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, { seed: 1, ranges: masked }),
+        attributes: silu,
+      }));
 
     test("matches the reference with nothing optional", () =>
-      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 2, without: ["bias", "initialState", "mask"] }) }));
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, { seed: 2, without: ["bias", "initialState", "mask"] }),
+      }));
   });
 
   test.each(["bias", "initialState", "mask"])("matches the reference without %s", (left) =>
-    expectMatchesReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 3, ranges: masked, without: [left] }) }));
+    expectMatchesReference(run, {
+      op,
+      sizes: small,
+      inputs: randomInputs(op, small, { seed: 3, ranges: masked, without: [left] }),
+    }),
+  );
 
   test("is causal: changing x from step k on leaves y before k unchanged", () =>
     fc.assert(
@@ -58,7 +76,12 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
         const inputs = randomInputs(op, sizes, { seed: k, ...unmasked });
         const end = k * sizes.inner;
         const before = await run(op, sizes, inputs, silu);
-        const after = await run(op, sizes, { ...inputs, x: inputs.x.map((value, i) => (i < end ? value : value + 1)) }, silu);
+        const after = await run(
+          op,
+          sizes,
+          { ...inputs, x: inputs.x.map((value, i) => (i < end ? value : value + 1)) },
+          silu,
+        );
         expect(after.y.slice(0, end)).toEqual(before.y.slice(0, end));
       }),
       tries,
@@ -70,7 +93,12 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
         const { batch, time } = small;
         const inputs = randomInputs(op, small, { seed: cut, ...unmasked });
         const whole = await run(op, small, inputs, silu);
-        const head = await run(op, { ...small, time: cut }, { ...inputs, x: stepsOf(inputs.x, batch, time, 0, cut) }, silu);
+        const head = await run(
+          op,
+          { ...small, time: cut },
+          { ...inputs, x: stepsOf(inputs.x, batch, time, 0, cut) },
+          silu,
+        );
         const rest = { ...inputs, x: stepsOf(inputs.x, batch, time, cut, time), initialState: head.finalState };
         const tail = await run(op, { ...small, time: time - cut }, rest, silu);
         expect(head.y).toEqual(stepsOf(whole.y, batch, time, 0, cut));
@@ -82,20 +110,26 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
 
   test("padding enters no window, wherever it stands and whatever it holds", () =>
     fc.assert(
-      fc.asyncProperty(fc.array(fc.boolean(), { minLength: small.time, maxLength: small.time }), seeds, async (kept, seed) => {
-        const sizes = { ...small, batch: 1 };
-        const { inner } = sizes;
-        const { mask: _, ...inputs } = randomInputs(op, sizes, { seed });
-        const mask = Float32Array.from(kept, Number);
-        const spoilt = inputs.x.map((value, i) => (kept[Math.floor(i / inner)] ? value : NaN));
-        const padded = await run(op, sizes, { ...inputs, x: spoilt, mask }, silu);
-        const at = kept.flatMap((keep, t) => (keep ? [t] : []));
-        const x = Float32Array.from(at.flatMap((t) => [...inputs.x.subarray(t * inner, (t + 1) * inner)]));
-        const alone = await run(op, { ...sizes, time: at.length }, { ...inputs, x }, silu);
-        expect(Float32Array.from(at.flatMap((t) => [...padded.y.subarray(t * inner, (t + 1) * inner)]))).toEqual(alone.y);
-        expect(padded.finalState).toEqual(alone.finalState);
-        expect(padded.y.filter((_value, i) => !kept[Math.floor(i / inner)]).every((value) => value === 0)).toBe(true);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: small.time, maxLength: small.time }),
+        seeds,
+        async (kept, seed) => {
+          const sizes = { ...small, batch: 1 };
+          const { inner } = sizes;
+          const { mask: _, ...inputs } = randomInputs(op, sizes, { seed });
+          const mask = Float32Array.from(kept, Number);
+          const spoilt = inputs.x.map((value, i) => (kept[Math.floor(i / inner)] ? value : NaN));
+          const padded = await run(op, sizes, { ...inputs, x: spoilt, mask }, silu);
+          const at = kept.flatMap((keep, t) => (keep ? [t] : []));
+          const x = Float32Array.from(at.flatMap((t) => [...inputs.x.subarray(t * inner, (t + 1) * inner)]));
+          const alone = await run(op, { ...sizes, time: at.length }, { ...inputs, x }, silu);
+          expect(Float32Array.from(at.flatMap((t) => [...padded.y.subarray(t * inner, (t + 1) * inner)]))).toEqual(
+            alone.y,
+          );
+          expect(padded.finalState).toEqual(alone.finalState);
+          expect(padded.y.filter((_value, i) => !kept[Math.floor(i / inner)]).every((value) => value === 0)).toBe(true);
+        },
+      ),
       tries,
     ));
 
@@ -108,7 +142,11 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
         const a = await run(op, small, inputs);
         const b = await run(op, small, { ...inputs, x: other.x, initialState: other.initialState });
         const both = await run(op, small, { ...inputs, x: sum("x"), initialState: sum("initialState") });
-        expectClose(both.y, a.y.map((value, i) => value + b.y[i]), { relative: 1e-5, label: "y" });
+        expectClose(
+          both.y,
+          a.y.map((value, i) => value + b.y[i]),
+          { relative: 1e-5, label: "y" },
+        );
       }),
       tries,
     ));
@@ -117,7 +155,9 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
     const sizes = { ...small, batch: 4 };
     const inputs = randomInputs(op, sizes, { seed: 7, ranges: masked });
     return fc.assert(
-      fc.asyncProperty(someOf(4), (chosen) => expectIndependent(run, { op, sizes, inputs, attributes: silu }, "batch", chosen)),
+      fc.asyncProperty(someOf(4), (chosen) =>
+        expectIndependent(run, { op, sizes, inputs, attributes: silu }, "batch", chosen),
+      ),
       tries,
     );
   });

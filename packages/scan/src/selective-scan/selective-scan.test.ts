@@ -40,7 +40,9 @@ function stepsOf(arrays: Arrays, { batch, time }: Sizes, from: number, to: numbe
     Object.entries(arrays).map(([name, values]) => {
       if (!sequences.includes(name)) return [name, values];
       const width = values.length / (batch * time);
-      const rows = Array.from({ length: batch }, (_, b) => [...values.subarray((b * time + from) * width, (b * time + to) * width)]);
+      const rows = Array.from({ length: batch }, (_, b) => [
+        ...values.subarray((b * time + from) * width, (b * time + to) * width),
+      ]);
       return [name, Float32Array.from(rows.flat())];
     }),
   );
@@ -54,21 +56,39 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
 
   describe.each(shapes)("at B$batch T$time E$inner N$state", (sizes) => {
     test("matches the reference with everything", () =>
-      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges: { ...ranges, mask: [0, 1] } }), attributes }));
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, { seed: 1, ranges: { ...ranges, mask: [0, 1] } }),
+        attributes,
+      }));
 
     test("matches the reference with nothing optional", () =>
       expectMatchesReference(run, {
         op,
         sizes,
-        inputs: randomInputs(op, sizes, { seed: 2, ranges: positive, without: ["D", "z", "deltaBias", "initialState", "mask"] }),
+        inputs: randomInputs(op, sizes, {
+          seed: 2,
+          ranges: positive,
+          without: ["D", "z", "deltaBias", "initialState", "mask"],
+        }),
       }));
   });
 
   test.each(["D", "z", "deltaBias", "initialState", "mask"])("matches the reference without %s", (left) =>
-    expectMatchesReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }), attributes }));
+    expectMatchesReference(run, {
+      op,
+      sizes: small,
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
+      attributes,
+    }),
+  );
 
   test("stays exact where steps are large and where they are tiny", async () => {
-    for (const delta of [[15, 60], [-30, -12]] as const) {
+    for (const delta of [
+      [15, 60],
+      [-30, -12],
+    ] as const) {
       const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask"] });
       await expectMatchesReference(run, { op, sizes: small, inputs, attributes });
     }
@@ -76,15 +96,19 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
 
   test("is causal: changing an input from step k on leaves y before k unchanged", () =>
     fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: small.time - 1 }), fc.constantFrom("u", "delta", "B", "C", "z"), async (k, name) => {
-        const sizes = { ...small, batch: 1 };
-        const inputs = randomInputs(op, sizes, { seed: k, ...unmasked });
-        const from = (k * inputs[name].length) / sizes.time;
-        const changed = inputs[name].map((value, i) => (i < from ? value : value + 1));
-        const before = await run(op, sizes, inputs, attributes);
-        const after = await run(op, sizes, { ...inputs, [name]: changed }, attributes);
-        expect(after.y.slice(0, k * sizes.inner)).toEqual(before.y.slice(0, k * sizes.inner));
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: small.time - 1 }),
+        fc.constantFrom("u", "delta", "B", "C", "z"),
+        async (k, name) => {
+          const sizes = { ...small, batch: 1 };
+          const inputs = randomInputs(op, sizes, { seed: k, ...unmasked });
+          const from = (k * inputs[name].length) / sizes.time;
+          const changed = inputs[name].map((value, i) => (i < from ? value : value + 1));
+          const before = await run(op, sizes, inputs, attributes);
+          const after = await run(op, sizes, { ...inputs, [name]: changed }, attributes);
+          expect(after.y.slice(0, k * sizes.inner)).toEqual(before.y.slice(0, k * sizes.inner));
+        },
+      ),
       tries,
     ));
 
@@ -94,7 +118,10 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
         const inputs = randomInputs(op, small, { seed: cut, ...unmasked });
         const whole = await run(op, small, inputs, attributes);
         const head = await run(op, { ...small, time: cut }, stepsOf(inputs, small, 0, cut), attributes);
-        const rest = { ...stepsOf(inputs, small, cut, small.time), initialState: cut === 0 ? inputs.initialState : head.finalState };
+        const rest = {
+          ...stepsOf(inputs, small, cut, small.time),
+          initialState: cut === 0 ? inputs.initialState : head.finalState,
+        };
         const tail = await run(op, { ...small, time: small.time - cut }, rest, attributes);
         const last = cut === small.time ? head : tail;
         expectClose(head.y, stepsOf(whole, small, 0, cut).y, { relative: 1e-5, label: "y before the cut" });
@@ -110,7 +137,12 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     const whole = await run(op, sizes, inputs, attributes);
     let initialState = inputs.initialState;
     for (let t = 0; t < sizes.time; t++) {
-      const token = await run(op, { ...sizes, time: 1 }, { ...stepsOf(inputs, sizes, t, t + 1), initialState }, attributes);
+      const token = await run(
+        op,
+        { ...sizes, time: 1 },
+        { ...stepsOf(inputs, sizes, t, t + 1), initialState },
+        attributes,
+      );
       expectClose(token.y, stepsOf(whole, sizes, t, t + 1).y, { relative: 1e-5, label: `y of step ${t}` });
       initialState = token.finalState;
     }
@@ -119,28 +151,36 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
 
   test("padding changes neither the other steps nor the state, wherever it stands", () =>
     fc.assert(
-      fc.asyncProperty(fc.array(fc.boolean(), { minLength: small.time, maxLength: small.time }), seeds, async (kept, seed) => {
-        const sizes = { ...small, batch: 1 };
-        const mask = Float32Array.from(kept, Number);
-        const inputs = randomInputs(op, sizes, { seed, ranges });
-        const padded = await run(op, sizes, { ...inputs, mask }, attributes);
-        const at = kept.flatMap((keep, t) => (keep ? [t] : []));
-        const dense = Object.fromEntries(
-          Object.entries(inputs).map(([name, values]) => {
-            if (!["u", "delta", "B", "C", "z"].includes(name)) return [name, values];
-            const width = values.length / sizes.time;
-            return [name, Float32Array.from(at.flatMap((t) => [...values.subarray(t * width, (t + 1) * width)]))];
-          }),
-        );
-        const { mask: _, ...unpadded } = dense;
-        const alone = await run(op, { ...sizes, time: at.length }, unpadded, attributes);
-        const { inner } = sizes;
-        expectClose(at.flatMap((t) => [...padded.y.subarray(t * inner, (t + 1) * inner)]), alone.y, { relative: 1e-5, label: "y" });
-        expectClose(padded.finalState, alone.finalState, { relative: 1e-5, label: "finalState" });
-        kept.forEach((keep, t) => {
-          if (!keep) expect(padded.y.slice(t * inner, (t + 1) * inner)).toEqual(new Float32Array(inner));
-        });
-      }),
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: small.time, maxLength: small.time }),
+        seeds,
+        async (kept, seed) => {
+          const sizes = { ...small, batch: 1 };
+          const mask = Float32Array.from(kept, Number);
+          const inputs = randomInputs(op, sizes, { seed, ranges });
+          const padded = await run(op, sizes, { ...inputs, mask }, attributes);
+          const at = kept.flatMap((keep, t) => (keep ? [t] : []));
+          const dense = Object.fromEntries(
+            Object.entries(inputs).map(([name, values]) => {
+              if (!["u", "delta", "B", "C", "z"].includes(name)) return [name, values];
+              const width = values.length / sizes.time;
+              return [name, Float32Array.from(at.flatMap((t) => [...values.subarray(t * width, (t + 1) * width)]))];
+            }),
+          );
+          const { mask: _, ...unpadded } = dense;
+          const alone = await run(op, { ...sizes, time: at.length }, unpadded, attributes);
+          const { inner } = sizes;
+          expectClose(
+            at.flatMap((t) => [...padded.y.subarray(t * inner, (t + 1) * inner)]),
+            alone.y,
+            { relative: 1e-5, label: "y" },
+          );
+          expectClose(padded.finalState, alone.finalState, { relative: 1e-5, label: "finalState" });
+          kept.forEach((keep, t) => {
+            if (!keep) expect(padded.y.slice(t * inner, (t + 1) * inner)).toEqual(new Float32Array(inner));
+          });
+        },
+      ),
       tries,
     ));
 
@@ -172,7 +212,11 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
         const b = await run(op, small, { ...inputs, u: other.u, initialState: other.initialState });
         const both = await run(op, small, summed);
         for (const name of ["y", "finalState"]) {
-          expectClose(both[name], a[name].map((value, i) => value + 2 * b[name][i]), { relative: 1e-5, label: name });
+          expectClose(
+            both[name],
+            a[name].map((value, i) => value + 2 * b[name][i]),
+            { relative: 1e-5, label: name },
+          );
         }
       }),
       tries,
@@ -182,7 +226,9 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     const sizes = { ...small, batch: 4 };
     const inputs = randomInputs(op, sizes, { seed: 7, ranges: { ...ranges, mask: [0, 1] } });
     return fc.assert(
-      fc.asyncProperty(someOf(4), (chosen) => expectIndependent(run, { op, sizes, inputs, attributes }, "batch", chosen)),
+      fc.asyncProperty(someOf(4), (chosen) =>
+        expectIndependent(run, { op, sizes, inputs, attributes }, "batch", chosen),
+      ),
       tries,
     );
   });
@@ -202,7 +248,10 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     const inputs = randomInputs(op, sizes, { seed: 9, ...unmasked });
     inputs.u[7 * sizes.inner + 2] = NaN;
     const { y, finalState } = await run(op, sizes, inputs, attributes);
-    const expected = Array.from({ length: sizes.time * sizes.inner }, (_, i) => i % sizes.inner === 2 && i >= 7 * sizes.inner);
+    const expected = Array.from(
+      { length: sizes.time * sizes.inner },
+      (_, i) => i % sizes.inner === 2 && i >= 7 * sizes.inner,
+    );
     expect([...y].map(Number.isNaN)).toEqual(expected);
     expect([...finalState].map(Number.isNaN)).toEqual([...finalState].map((_, i) => Math.floor(i / sizes.state) === 2));
   });
@@ -215,8 +264,12 @@ test("names the dimension and both inputs that disagree", () => {
   expect(() => op({ ...inputs, delta: zeros(1, 4, 3) })).toThrow(
     new TypeError('Cannot run "selective-scan": "time" is 5 in u but 4 in delta'),
   );
-  expect(() => op({ ...inputs, A: zeros(2, 2) })).toThrow(new TypeError('Cannot run "selective-scan": "inner" is 3 in u but 2 in A'));
-  expect(() => op({ ...inputs, C: zeros(1, 5, 4) })).toThrow(new TypeError('Cannot run "selective-scan": "state" is 2 in A but 4 in C'));
+  expect(() => op({ ...inputs, A: zeros(2, 2) })).toThrow(
+    new TypeError('Cannot run "selective-scan": "inner" is 3 in u but 2 in A'),
+  );
+  expect(() => op({ ...inputs, C: zeros(1, 5, 4) })).toThrow(
+    new TypeError('Cannot run "selective-scan": "state" is 2 in A but 4 in C'),
+  );
   expect(() => op({ ...inputs, initialState: zeros(1, 3) })).toThrow(
     new TypeError('Cannot run "selective-scan": initialState has shape [1, 3] but "batch inner state" was needed'),
   );

@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openModelFiles } from "@elapid/loaders";
-import { generateTokens, loadModel, modelTypeOf, modelTypes, resolveOptions, type LanguageModel, type State } from "@elapid/models";
+import {
+  generateTokens,
+  loadModel,
+  modelTypeOf,
+  modelTypes,
+  resolveOptions,
+  type LanguageModel,
+  type State,
+} from "@elapid/models";
 import { crossEntropy } from "@elapid/ops";
 import { concat, type Device, type Tensor } from "@elapid/tensor";
 import { difference } from "../close.ts";
@@ -115,7 +123,9 @@ async function checkLogits(lm: LanguageModel, expected: Expected): Promise<Compa
 
 async function checkHidden(lm: LanguageModel, expected: Expected): Promise<Comparison[]> {
   const hidden = new Map<string, Tensor>();
-  const { logits, state } = lm.forward(rowsOf(expected, "input_ids"), { onHidden: (name, tensor) => hidden.set(name, tensor) });
+  const { logits, state } = lm.forward(rowsOf(expected, "input_ids"), {
+    onHidden: (name, tensor) => hidden.set(name, tensor),
+  });
   logits.dispose();
   state.dispose();
   const comparisons: Comparison[] = [];
@@ -141,7 +151,10 @@ async function checkPadded(lm: LanguageModel, expected: Expected): Promise<Compa
 
   const padded = lm.forward(ids, { mask });
   padded.state.dispose();
-  const actual = rowAt(await take(padded.logits), kept.map((t) => time + t));
+  const actual = rowAt(
+    await take(padded.logits),
+    kept.map((t) => time + t),
+  );
   const alone = lm.forward([kept.map((t) => ids[1][t])]);
   alone.state.dispose();
   // given with three digits, so it may be half a unit of the third larger
@@ -193,12 +206,17 @@ async function checkGreedy(lm: LanguageModel, expected: Expected): Promise<Compa
 }
 
 /** Whether greedy generation gives exactly these tokens; the error counts those that differ. */
-export async function compareGreedy(lm: LanguageModel, prompt: readonly number[], wanted: readonly number[]): Promise<Comparison> {
+export async function compareGreedy(
+  lm: LanguageModel,
+  prompt: readonly number[],
+  wanted: readonly number[],
+): Promise<Comparison> {
   const options = resolveOptions({ temperature: 0, maxTokens: wanted.length });
   const actual: number[] = [];
   for await (const { id } of generateTokens(lm.model, lm.device, [prompt], options, () => false)) actual.push(id);
   const wrong = wanted.flatMap((id, i) => (id === actual[i] ? [] : [i]));
-  const what = wrong.length === 0 ? "tokens" : `token ${wrong[0]} is ${actual[wrong[0]]} but ${wanted[wrong[0]]} was expected`;
+  const what =
+    wrong.length === 0 ? "tokens" : `token ${wrong[0]} is ${actual[wrong[0]]} but ${wanted[wrong[0]]} was expected`;
   return { what, error: wrong.length, tolerance: 0 };
 }
 
@@ -218,7 +236,11 @@ async function checkState(lm: LanguageModel, expected: Expected): Promise<Compar
     const now = after.layers[Number(layer)];
     // the tree keeps one input more than the next step needs: the oldest of the step before
     const actual =
-      what === "conv" ? joinWindows(before.layers[Number(layer)].conv, now.conv) : what === "recurrent" ? now.ssm.share() : undefined;
+      what === "conv"
+        ? joinWindows(before.layers[Number(layer)].conv, now.conv)
+        : what === "recurrent"
+          ? now.ssm.share()
+          : undefined;
     const data = actual === undefined ? [] : await take(actual);
     comparisons.push({ ...compareWith(expected, `hidden.layer.${layer}`, data, values), what: name });
   }
@@ -234,7 +256,13 @@ function joinWindows(before: Tensor, after: Tensor): Tensor {
 }
 
 /** Within 3e-5 of the peak and four times what the reference itself loses in float32, as the tree's README advises. */
-function compareWith(expected: Expected, name: string, actual: ArrayLike<number>, values: Values, more = 0): Comparison {
+function compareWith(
+  expected: Expected,
+  name: string,
+  actual: ArrayLike<number>,
+  values: Values,
+  more = 0,
+): Comparison {
   const lost = Number(expected.json.float32_vs_float64_max_abs[name] ?? 0);
   return { what: name, ...difference(actual, values.data, { relative: 3e-5, absolute: 4 * lost + more }) };
 }

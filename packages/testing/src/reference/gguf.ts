@@ -12,7 +12,11 @@ export async function* checkGguf(directory: string): AsyncGenerator<Check> {
     const held = JSON.parse(readFileSync(join(folder, file), "utf8")) as Readonly<Record<string, unknown>>;
     for (const aspect of ["metadata", "tensors", "logits", "greedy"]) {
       if (held[aspect === "logits" ? "logits_from" : aspect] === undefined) continue;
-      yield { id: `gguf/${name}:${aspect}`, group: `gguf ${name}`, outcome: { kind: "unsupported", why: "GGUF files" } };
+      yield {
+        id: `gguf/${name}:${aspect}`,
+        group: `gguf ${name}`,
+        outcome: { kind: "unsupported", why: "GGUF files" },
+      };
     }
   }
 }

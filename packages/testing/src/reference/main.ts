@@ -10,7 +10,7 @@ import { testedBackends } from "../devices.ts";
 import { checkCheckpoints } from "./checkpoints.ts";
 import { checkGguf } from "./gguf.ts";
 import { checkKernels } from "./kernels.ts";
-import { toJson, toTable, type Check } from "./report.ts";
+import { closingLine, toJson, toTable, type Check } from "./report.ts";
 import { checkTokenizers } from "./tokenizer-folders.ts";
 import { checkTrained } from "./trained.ts";
 
@@ -85,11 +85,14 @@ async function checksOn(kind: string, { directory, only }: Arguments): Promise<{
 try {
   const given = parse(process.argv.slice(2));
   const chosen = given.device === undefined ? (given.json ? ["wasm"] : kinds) : [given.device];
+  const all: Check[] = [];
   for (const kind of chosen) {
     const { title, checks } = await checksOn(kind, given);
     console.log(given.json ? JSON.stringify(toJson(kind, checks)) : toTable(title, checks));
-    if (checks.some(({ outcome }) => outcome.kind === "failed")) process.exitCode = 1;
+    all.push(...checks);
   }
+  if (all.some(({ outcome }) => outcome.kind === "failed")) process.exitCode = 1;
+  if (chosen.length > 1) console.log(`\nall devices\n${closingLine(all)}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = error instanceof UsageError ? 2 : 1;

@@ -61,7 +61,12 @@ export function toJson(device: string, checks: readonly Check[]) {
         break;
       case "failed": {
         const { what, error, tolerance } = outcome;
-        failed.push({ id, what, error: error !== undefined && Number.isFinite(error) ? error : null, tolerance: tolerance ?? null });
+        failed.push({
+          id,
+          what,
+          error: error !== undefined && Number.isFinite(error) ? error : null,
+          tolerance: tolerance ?? null,
+        });
         break;
       }
       case "unsupported":
@@ -93,11 +98,17 @@ export function toTable(device: string, checks: readonly Check[]): string {
   lines.push(...columns([["checked", "passed", "failed", "worst error", "tolerance"], ...rows]));
 
   const failures = checks.flatMap(({ id, outcome }) =>
-    outcome.kind === "failed" ? [`  ${id}: ${outcome.what}${outcome.error === undefined ? "" : `, off by ${outcome.error}, allowed ${outcome.tolerance}`}`] : [],
+    outcome.kind === "failed"
+      ? [
+          `  ${id}: ${outcome.what}${outcome.error === undefined ? "" : `, off by ${outcome.error}, allowed ${outcome.tolerance}`}`,
+        ]
+      : [],
   );
   if (failures.length > 0) lines.push("", "failed:", ...failures);
 
-  const missing = checks.flatMap(({ id, group, outcome }) => (outcome.kind === "unsupported" ? [{ id, group, why: outcome.why }] : []));
+  const missing = checks.flatMap(({ id, group, outcome }) =>
+    outcome.kind === "unsupported" ? [{ id, group, why: outcome.why }] : [],
+  );
   if (missing.length > 0) lines.push("", "not supported (--json names every case):");
   for (const [why, cases] of Map.groupBy(missing, ({ why }) => why)) {
     const few = cases.map(({ id }) => id);
@@ -105,12 +116,22 @@ export function toTable(device: string, checks: readonly Check[]): string {
     lines.push(`  ${cases.length} ${why}: ${cases.length <= 4 ? few.join(", ") : many.join(", ")}`);
   }
 
-  const count = (kind: string) => checks.filter(({ outcome }) => outcome.kind === kind).length;
-  lines.push("", `${count("unsupported")} not supported`, `${count("passed")} passed, ${count("failed")} failed`);
+  lines.push("", `${missing.length} not supported`, closingLine(checks));
   return lines.join("\n");
+}
+
+/** `N passed, N failed`. */
+export function closingLine(checks: readonly Check[]): string {
+  const count = (kind: string) => checks.filter(({ outcome }) => outcome.kind === kind).length;
+  return `${count("passed")} passed, ${count("failed")} failed`;
 }
 
 function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ").trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join("  ")
+      .trimEnd(),
+  );
 }

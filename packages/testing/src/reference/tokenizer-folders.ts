@@ -9,7 +9,8 @@ export async function* checkTokenizers(directory: string): AsyncGenerator<Check>
   if (!existsSync(root)) return;
   for (const name of readdirSync(root).toSorted()) {
     const path = (file: string) => join(root, name, file);
-    const json = (file: string): unknown => (existsSync(path(file)) ? JSON.parse(readFileSync(path(file), "utf8")) : undefined);
+    const json = (file: string): unknown =>
+      existsSync(path(file)) ? JSON.parse(readFileSync(path(file), "utf8")) : undefined;
     const template = path("chat_template.jinja");
     const { passed, failed } = checkTokenizer({
       name,

@@ -2,13 +2,16 @@ import { expect, test } from "vitest";
 import { goldenTokenizerNames, readGoldenTokenizer } from "../../../../golden/tokenizers/read.ts";
 import { checkTokenizer } from "./tokenizers.ts";
 
-test.each(await goldenTokenizerNames())("%s encodes, decodes, streams and renders as the reference does", async (name) => {
-  const folder = await readGoldenTokenizer(name);
-  const { passed, failed } = checkTokenizer(folder);
-  expect(failed).toEqual([]);
-  const { cases, pairs, decode_cases, chat = [] } = folder.expected;
-  expect(passed).toHaveLength(1 + cases.length + pairs.length + decode_cases.length + chat.length);
-});
+test.each(await goldenTokenizerNames())(
+  "%s encodes, decodes, streams and renders as the reference does",
+  async (name) => {
+    const folder = await readGoldenTokenizer(name);
+    const { passed, failed } = checkTokenizer(folder);
+    expect(failed).toEqual([]);
+    const { cases, pairs, decode_cases, chat = [] } = folder.expected;
+    expect(passed).toHaveLength(1 + cases.length + pairs.length + decode_cases.length + chat.length);
+  },
+);
 
 test("a wrong expectation is reported under its case", async () => {
   const { expected, ...files } = await readGoldenTokenizer("llama");

@@ -59,7 +59,13 @@ export interface TokenizerReport {
 }
 
 /** Checks elapid against every case of a reference folder. Encodings, decodings and their streamed forms must be equal. */
-export function checkTokenizer({ name, tokenizer: json, config, chatTemplate, expected }: TokenizerFolder): TokenizerReport {
+export function checkTokenizer({
+  name,
+  tokenizer: json,
+  config,
+  chatTemplate,
+  expected,
+}: TokenizerFolder): TokenizerReport {
   const report: TokenizerReport = { passed: [], failed: [] };
   const check = (group: string, index: number, differences: () => Iterable<string>) => {
     const id = `tokenizers/${name}/${group}/${index}`;
@@ -95,7 +101,13 @@ function* textDifferences(tokenizer: Tokenizer, item: TextCase): Iterable<string
   yield* decodings(tokenizer, "decoded", item.ids, true, item.decoded);
   yield* decodings(tokenizer, "decoded_keep_special", item.ids, false, item.decoded_keep_special);
   yield* decodings(tokenizer, "decoded_special", item.ids_special, true, item.decoded_special);
-  yield* decodings(tokenizer, "decoded_special_keep_special", item.ids_special, false, item.decoded_special_keep_special);
+  yield* decodings(
+    tokenizer,
+    "decoded_special_keep_special",
+    item.ids_special,
+    false,
+    item.decoded_special_keep_special,
+  );
 }
 
 function* pairDifferences(tokenizer: Tokenizer, item: PairCase): Iterable<string> {
@@ -112,9 +124,13 @@ function* decodeDifferences(tokenizer: Tokenizer, item: DecodeCase): Iterable<st
 function* chatDifferences(tokenizer: Tokenizer, item: ChatCase): Iterable<string> {
   let rendered: string;
   try {
-    rendered = tokenizer.applyChatTemplate(item.messages, { addGenerationPrompt: item.add_generation_prompt, tools: item.tools });
+    rendered = tokenizer.applyChatTemplate(item.messages, {
+      addGenerationPrompt: item.add_generation_prompt,
+      tools: item.tools,
+    });
   } catch (error) {
-    if (item.error === undefined || !String(error).includes(item.error)) yield `threw ${String(error)}, wanted ${item.error ?? "text"}`;
+    if (item.error === undefined || !String(error).includes(item.error))
+      yield `threw ${String(error)}, wanted ${item.error ?? "text"}`;
     return;
   }
   if (item.error !== undefined) yield `rendered, wanted the error ${item.error}`;
@@ -123,7 +139,13 @@ function* chatDifferences(tokenizer: Tokenizer, item: ChatCase): Iterable<string
 }
 
 /** Decodes at once and in a stream; no piece of the stream may end within a character. */
-function* decodings(tokenizer: Tokenizer, what: string, ids: readonly number[], skipSpecialTokens: boolean, wanted: string | undefined) {
+function* decodings(
+  tokenizer: Tokenizer,
+  what: string,
+  ids: readonly number[],
+  skipSpecialTokens: boolean,
+  wanted: string | undefined,
+) {
   yield* differences(what, tokenizer.decode(ids, { skipSpecialTokens }), wanted);
   const decoder = tokenizer.stream({ skipSpecialTokens });
   const pieces = [...ids.map((id) => decoder.push(id)), decoder.flush()];

@@ -53,11 +53,18 @@ export async function* checkTrained(directory: string, device: Device): AsyncGen
     const folder = join(root, name);
     const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as ExpectedText;
     const lm = await openModel(folder, device);
-    const check = (aspect: string, outcome: Check["outcome"]): Check => ({ id: `trained/${name}:${aspect}`, group: name, outcome });
+    const check = (aspect: string, outcome: Check["outcome"]): Check => ({
+      id: `trained/${name}:${aspect}`,
+      group: name,
+      outcome,
+    });
     for (const [aspect, compare] of Object.entries(aspects)) {
       if (lm instanceof Error) yield check(aspect, { kind: "failed", what: lm.message });
       else {
-        const outcome = await compare(lm, expected, folder).then(worst, (error: Error) => ({ kind: "failed", what: error.message }) as const);
+        const outcome = await compare(lm, expected, folder).then(
+          worst,
+          (error: Error) => ({ kind: "failed", what: error.message }) as const,
+        );
         yield check(aspect, outcome);
       }
     }
