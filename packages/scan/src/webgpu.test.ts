@@ -14,10 +14,13 @@ const sizes = [
 ];
 const choices = { activation: ["none", "silu"] };
 
-describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "", kernel })))("$name $algorithm", ({ kernel }) => {
-  test.each(kernelVariants(kernel, choices))("compiles with $given $attributes", async (variant) => {
-    let compiled = 0;
-    for (const dims of sizes) compiled += await compileKernel(dawn.device, kernel, dims, variant);
-    expect(compiled).toBeGreaterThan(0);
-  });
-});
+describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "", kernel })))(
+  "$name $algorithm",
+  ({ kernel }) => {
+    test.each(kernelVariants(kernel, choices))("compiles with $given $attributes", async (variant) => {
+      let compiled = 0;
+      for (const dims of sizes) compiled += await compileKernel(dawn.device, kernel, dims, variant);
+      expect(compiled).toBeGreaterThan(0);
+    });
+  },
+);

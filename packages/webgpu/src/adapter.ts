@@ -50,7 +50,8 @@ export async function findAdapter({ gpu, adapter }: AdapterOptions): Promise<GPU
   if (found) return found;
   const node = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node;
   if (node === undefined) {
-    const why = native === undefined ? "it has no navigator.gpu, or the page is not a secure context" : "it offers no adapter";
+    const why =
+      native === undefined ? "it has no navigator.gpu, or the page is not a secure context" : "it offers no adapter";
     throw new UnsupportedError(`Cannot open WebGPU: this browser does not grant it: ${why}`);
   }
   return requestFrom(await createPackaged());
@@ -102,7 +103,10 @@ export async function computes(device: GPUDevice): Promise<boolean> {
   pass.setPipeline(pipeline);
   pass.setBindGroup(
     0,
-    device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: result } }] }),
+    device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer: result } }],
+    }),
   );
   pass.dispatchWorkgroups(1);
   pass.end();

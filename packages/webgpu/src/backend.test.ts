@@ -37,7 +37,10 @@ describe("WebGpuBackend", () => {
 
   test("runs an op without a kernel on the host, in its place", async () => {
     const notices: string[] = [];
-    const bare = await openSoftware({ kernels: [pickKernel] }, { strict: false, onNotice: (message) => notices.push(message) });
+    const bare = await openSoftware(
+      { kernels: [pickKernel] },
+      { strict: false, onNotice: (message) => notices.push(message) },
+    );
     using table = bare.tensor([1, 2, 3, 4], [2, 2]);
     using index = bare.tensor([1]);
     using row = pick({ index, table }).y;
@@ -75,7 +78,9 @@ describe("WebGpuBackend", () => {
 
   test("refuses bytes that are not whole multiples of 4", () => {
     using x = device.tensor([1]);
-    expect(() => device.write(x, new Uint8Array(2))).toThrow(new RangeError("Cannot write: bytes 0 to 2 are not whole multiples of 4"));
+    expect(() => device.write(x, new Uint8Array(2))).toThrow(
+      new RangeError("Cannot write: bytes 0 to 2 are not whole multiples of 4"),
+    );
   });
 });
 
@@ -126,7 +131,10 @@ describe("memory", () => {
   });
 
   test("runs over a tensor that is larger than a binding, part by part", async () => {
-    const device = await openSoftware({ kernels: [affineKernel, pickKernel], maxBindingBytes: 1024 }, { strict: false, onNotice: () => {} });
+    const device = await openSoftware(
+      { kernels: [affineKernel, pickKernel], maxBindingBytes: 1024 },
+      { strict: false, onNotice: () => {} },
+    );
     for (const features of [5, 64]) {
       const rows = 257;
       const values = Float32Array.from({ length: rows * features }, (_, i) => i);
@@ -134,7 +142,9 @@ describe("memory", () => {
       expect(await table.data()).toEqual(values);
       using index = device.tensor([256, 0, 50, 51, 52]);
       using y = pick({ index, table }).y;
-      expect([...(await y.data())]).toEqual([256, 0, 50, 51, 52].flatMap((row) => [...values.subarray(row * features, (row + 1) * features)]));
+      expect([...(await y.data())]).toEqual(
+        [256, 0, 50, 51, 52].flatMap((row) => [...values.subarray(row * features, (row + 1) * features)]),
+      );
       device.write(table, bytes(-1, -2), 1020); // across the cut
       expect([...(await table.data())].slice(254, 258)).toEqual([254, -1, -2, 257]);
       using flat = table.reshape([rows * features]);
@@ -146,7 +156,10 @@ describe("memory", () => {
 });
 
 describe("errors", () => {
-  const broken = defineKernel(affine, { workgroups: () => 1, source: () => wgsl`@compute @workgroup_size(1) fn main() { y[0] = oops; }` });
+  const broken = defineKernel(affine, {
+    workgroups: () => 1,
+    source: () => wgsl`@compute @workgroup_size(1) fn main() { y[0] = oops; }`,
+  });
   const huge = defineKernel(pick, {
     workgroups: () => 1,
     source: () => wgsl`
@@ -161,7 +174,9 @@ describe("errors", () => {
     using y = affine({ x }).y;
     const pending = [y.data(), device.finish()];
     for (const result of pending) {
-      await expect(result).rejects.toThrow(/^Cannot run "affine" on WebGPU: its WGSL does not compile: .*oops.*, in "@compute/);
+      await expect(result).rejects.toThrow(
+        /^Cannot run "affine" on WebGPU: its WGSL does not compile: .*oops.*, in "@compute/,
+      );
     }
     expect([...(await x.data())]).toEqual([1]); // told once, then the device goes on
     device.dispose();
@@ -183,7 +198,7 @@ describe("errors", () => {
     const { backend, gpuDevice } = await openRaw({ kernels: [affineKernel] });
     const device = new Device(backend, { strict: true });
     using x = device.tensor([1]);
-    await (await affine({ x }).y.data());
+    await affine({ x }).y.data();
     // a buffer that was destroyed behind the backend's back
     const create = gpuDevice.createBindGroup.bind(gpuDevice);
     gpuDevice.createBindGroup = (descriptor) => {

@@ -52,7 +52,10 @@ export class WebGpuBackend implements Backend {
   /** Why nothing can be done any more. */
   #gone: string | undefined;
 
-  constructor(device: GPUDevice, { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity }: BackendOptions) {
+  constructor(
+    device: GPUDevice,
+    { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity }: BackendOptions,
+  ) {
     const { maxBufferSize, maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = device.limits;
     this.#device = device;
     this.description = description;
@@ -107,7 +110,9 @@ export class WebGpuBackend implements Backend {
   write(allocation: Allocation, offset: number, bytes: Uint8Array): void {
     this.#assertHere("write");
     if (offset % 4 !== 0 || bytes.byteLength % 4 !== 0) {
-      throw new RangeError(`Cannot write: bytes ${offset} to ${offset + bytes.byteLength} are not whole multiples of 4`);
+      throw new RangeError(
+        `Cannot write: bytes ${offset} to ${offset + bytes.byteLength} are not whole multiples of 4`,
+      );
     }
     this.#queue.write(memory(allocation).locate(offset, bytes.byteLength), bytes);
   }
@@ -127,9 +132,10 @@ export class WebGpuBackend implements Backend {
       const tensors = this.#bind(kernel, call);
       if (tensors === undefined) continue;
       if (kernel.split === undefined) this.#enqueue(kernel, call, context, tensors);
-      else for (const { part, span } of partsOf(call.inputs[kernel.split]!)) {
-        this.#enqueue(kernel, call, context, new Map(tensors).set(kernel.split, span), part);
-      }
+      else
+        for (const { part, span } of partsOf(call.inputs[kernel.split]!)) {
+          this.#enqueue(kernel, call, context, new Map(tensors).set(kernel.split, span), part);
+        }
       return "kernel";
     }
     this.#runOnHost(call);

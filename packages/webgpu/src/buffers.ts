@@ -33,7 +33,7 @@ export class GpuMemory implements Allocation {
   locate(offset: number, length: number): Span[] {
     if (length === 0) return [{ buffer: this.buffers[0], offset: 0, length: 0 }];
     const spans: Span[] = [];
-    for (let at = offset; at < offset + length; ) {
+    for (let at = offset; at < offset + length;) {
       const index = Math.floor(at / this.#partBytes);
       const end = Math.min(offset + length, (index + 1) * this.#partBytes);
       spans.push({ buffer: this.buffers[index], offset: at - index * this.#partBytes, length: end - at });

@@ -25,5 +25,7 @@ test("compiles without a driver, and shows the line that does not", async () => 
   });
   const [variant] = kernelVariants(broken);
   expect(await compileKernel(device, broken, { rows: 1 }, variant)).toBe(0);
-  await expect(compileKernel(device, broken, { rows: 2 }, variant)).rejects.toThrow(/^its WGSL does not compile: .*, in "y\[0\] = 1u;"$/);
+  await expect(compileKernel(device, broken, { rows: 2 }, variant)).rejects.toThrow(
+    /^its WGSL does not compile: .*, in "y\[0\] = 1u;"$/,
+  );
 });

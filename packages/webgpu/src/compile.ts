@@ -11,7 +11,10 @@ export type KernelVariant = Omit<KernelContext, "features">;
  *
  * @param choices Values of attributes that are words: `{ activation: ["none", "silu"] }`.
  */
-export function kernelVariants({ op }: Kernel, choices: Readonly<Record<string, readonly string[]>> = {}): KernelVariant[] {
+export function kernelVariants(
+  { op }: Kernel,
+  choices: Readonly<Record<string, readonly string[]>> = {},
+): KernelVariant[] {
   let given: string[][] = [[]];
   for (const { name, optional } of op.inputs) {
     if (optional) given = given.flatMap((names) => [names, [...names, name]]);
@@ -30,7 +33,12 @@ export function kernelVariants({ op }: Kernel, choices: Readonly<Record<string, 
  * @returns The number of passes, 0 if the kernel does not take these sizes.
  * @throws SyntaxError that shows the line whose WGSL does not compile.
  */
-export async function compileKernel(device: GPUDevice, kernel: Kernel, dims: Sizes, variant: KernelVariant): Promise<number> {
+export async function compileKernel(
+  device: GPUDevice,
+  kernel: Kernel,
+  dims: Sizes,
+  variant: KernelVariant,
+): Promise<number> {
   const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string> };
   if (!kernel.suits(dims, context)) return 0;
   const pipelines = new PipelineCache(device);

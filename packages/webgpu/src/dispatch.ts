@@ -1,6 +1,6 @@
 import { DeviceLostError } from "@elapid/tensor";
 import { BufferPool, usage, type Span } from "./buffers.ts";
-import { Faults } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 
 /** Work in the queue. It is recorded when it is called; a promise holds up what follows. */
 type Command = () => void | Promise<void>;
@@ -78,7 +78,12 @@ export class CommandQueue {
    * Runs work on the host in the order of the queue: it is handed the bytes of `inputs` and gives those of
    * `outputs`; nothing that comes after starts before it is done.
    */
-  onHost(op: string, inputs: readonly Span[][], outputs: readonly Span[][], work: (inputs: Uint8Array[]) => Uint8Array[]): void {
+  onHost(
+    op: string,
+    inputs: readonly Span[][],
+    outputs: readonly Span[][],
+    work: (inputs: Uint8Array[]) => Uint8Array[],
+  ): void {
     this.push(op, async () => {
       const results = work(await Promise.all(inputs.map((spans) => this.#copyOut(spans))));
       outputs.forEach((spans, i) => this.#writeNow(spans, results[i]));
@@ -218,7 +223,10 @@ export class CommandQueue {
       // the loss of a device makes mappings fail before it is announced
       const lost = await Promise.race([this.#device.lost, Promise.resolve()]);
       if (this.#closed !== undefined) throw this.#closed;
-      if (lost) throw new DeviceLostError(`Cannot ${op}: the GPU device was lost: ${lost.message}; open a new one`, { cause: error });
+      if (lost)
+        throw new DeviceLostError(`Cannot ${op}: the GPU device was lost: ${lost.message}; open a new one`, {
+          cause: error,
+        });
       throw error;
     } finally {
       if (abandon) this.#waiting.delete(abandon);

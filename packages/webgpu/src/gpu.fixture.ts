@@ -33,7 +33,9 @@ export async function openNull(): Promise<GPUDevice> {
 }
 
 /** A backend together with the `GPUDevice` under it. */
-export async function openRaw(options: Partial<BackendOptions>): Promise<{ backend: WebGpuBackend; gpuDevice: GPUDevice }> {
+export async function openRaw(
+  options: Partial<BackendOptions>,
+): Promise<{ backend: WebGpuBackend; gpuDevice: GPUDevice }> {
   const adapter = await createDawn().requestAdapter();
   const gpuDevice = await adapter!.requestDevice();
   return { backend: new WebGpuBackend(gpuDevice, { kernels: [], description: "WebGPU: test", ...options }), gpuDevice };

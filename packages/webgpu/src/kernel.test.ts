@@ -13,7 +13,11 @@ const op = defineOp({
   reference: () => {},
 });
 const dims = { rows: 2, features: 5 };
-const context = (...given: string[]) => ({ attributes: op.attributes, given: new Set(given), features: new Set<string>() });
+const context = (...given: string[]) => ({
+  attributes: op.attributes,
+  given: new Set(given),
+  features: new Set<string>(),
+});
 const pass = { workgroups: () => 1, source: () => wgsl`fn main() {}` };
 
 describe("defineKernel", () => {
@@ -50,14 +54,24 @@ describe("defineKernel", () => {
   test("gives a pass the tensors that it names, scratch among them", () => {
     const kernel: Kernel = defineKernel(op, {
       scratch: { sums: ({ rows }) => rows },
-      passes: [{ ...pass, binds: ["x", "sums"] }, { ...pass, binds: ["sums", "y"] }],
+      passes: [
+        { ...pass, binds: ["x", "sums"] },
+        { ...pass, binds: ["sums", "y"] },
+      ],
     });
-    expect(kernel.passes.map((each) => bindingsOf(kernel, each, new Set()).map(({ name }) => name))).toEqual([["x", "sums"], ["sums", "y"]]);
+    expect(kernel.passes.map((each) => bindingsOf(kernel, each, new Set()).map(({ name }) => name))).toEqual([
+      ["x", "sums"],
+      ["sums", "y"],
+    ]);
   });
 
   test("refuses a pass that binds what is not there, or too much", () => {
-    expect(() => defineKernel(op, { ...pass, binds: ["w"] })).toThrow('Cannot define a kernel of "sample": w is neither a tensor of it nor scratch');
-    expect(() => defineKernel(op, { ...pass, binds: Array(9).fill("x") })).toThrow("a pass binds 9 tensors but at most 8 are granted everywhere");
+    expect(() => defineKernel(op, { ...pass, binds: ["w"] })).toThrow(
+      'Cannot define a kernel of "sample": w is neither a tensor of it nor scratch',
+    );
+    expect(() => defineKernel(op, { ...pass, binds: Array(9).fill("x") })).toThrow(
+      "a pass binds 9 tensors but at most 8 are granted everywhere",
+    );
   });
 });
 

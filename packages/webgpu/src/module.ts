@@ -22,7 +22,11 @@ export interface Part {
 }
 
 /** What a pass binds in this call: absent inputs are left out. */
-export function bindingsOf({ op, scratch }: Kernel, { binds }: Pass<Sizes, Attributes>, given: ReadonlySet<string>): Binding[] {
+export function bindingsOf(
+  { op, scratch }: Kernel,
+  { binds }: Pass<Sizes, Attributes>,
+  given: ReadonlySet<string>,
+): Binding[] {
   const found = new Map<string, Binding>();
   for (const { name, dtype, optional } of op.inputs) {
     if (!optional || given.has(name)) found.set(name, { name, type: dtype, writable: false });

@@ -20,7 +20,12 @@ async function node(args: readonly string[], env: Record<string, string> = {}): 
 
 describe("classify", () => {
   test.each([
-    { vendor: "google", architecture: "swiftshader", device: "swiftshader-device-subzero-", description: "SwiftShader driver 5.0.0" },
+    {
+      vendor: "google",
+      architecture: "swiftshader",
+      device: "swiftshader-device-subzero-",
+      description: "SwiftShader driver 5.0.0",
+    },
     { vendor: "mesa", architecture: "", device: "", description: "llvmpipe (LLVM 15.0.6, 256 bits)" },
     { vendor: "", architecture: "", device: "", description: "llvmpipe (LLVM 15.0.6, 256 bits)" },
     { vendor: "microsoft", architecture: "warp", device: "", description: "Microsoft Basic Render Driver" },
@@ -48,7 +53,9 @@ describe("openWebGpu", () => {
 
   test("takes no software adapter unless it is allowed to", async () => {
     await expect(openWebGpu({ kernels: [] })).rejects.toThrow(UnsupportedError);
-    await expect(openWebGpu({ kernels: [] })).rejects.toThrow(/^Cannot open WebGPU: the adapter ".+" is software but a GPU was needed; "allowSoftware"/);
+    await expect(openWebGpu({ kernels: [] })).rejects.toThrow(
+      /^Cannot open WebGPU: the adapter ".+" is software but a GPU was needed; "allowSoftware"/,
+    );
   });
 
   test("never takes the null backend", async () => {
@@ -60,7 +67,9 @@ describe("openWebGpu", () => {
     const gpu = createDawn("backend=null");
     const adapter = await gpu.requestAdapter();
     Object.defineProperty(adapter, "info", { value: { vendor: "acme", architecture: "one" } });
-    await expect(openWebGpu({ kernels: [], adapter: adapter! })).rejects.toThrow('the adapter "acme one" answers but computes nothing');
+    await expect(openWebGpu({ kernels: [], adapter: adapter! })).rejects.toThrow(
+      'the adapter "acme one" answers but computes nothing',
+    );
   });
 
   test("takes an adapter from its caller", async () => {
@@ -92,10 +101,13 @@ describe("probeAdapter", () => {
   });
 
   test("says what to install where there is no adapter", async () => {
-    const program = 'const { probeAdapter } = await import("@elapid/webgpu"); console.log(JSON.stringify(await probeAdapter()));';
+    const program =
+      'const { probeAdapter } = await import("@elapid/webgpu"); console.log(JSON.stringify(await probeAdapter()));';
     const output = await node(["--input-type=module", "-e", program], { VK_ICD_FILENAMES: "/nowhere.json" });
     const report = JSON.parse(output.trim().split("\n").at(-1)!);
     expect(report).toMatchObject({ available: false, hardware: false, software: false });
-    expect(report.reason).toMatch(/^WebGPU: no adapter was found; a Vulkan driver of the GPU is needed; .*apt-get install libvulkan1 chromium/);
+    expect(report.reason).toMatch(
+      /^WebGPU: no adapter was found; a Vulkan driver of the GPU is needed; .*apt-get install libvulkan1 chromium/,
+    );
   });
 });

@@ -48,5 +48,7 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpuBack
 }
 
 function computesNothing(description: string): UnsupportedError {
-  return new UnsupportedError(`Cannot open WebGPU: the adapter "${description}" answers but computes nothing; a driver that computes was needed`);
+  return new UnsupportedError(
+    `Cannot open WebGPU: the adapter "${description}" answers but computes nothing; a driver that computes was needed`,
+  );
 }

@@ -65,7 +65,11 @@ export class PipelineCache {
     const key = bindings.map(({ writable }) => (writable ? "w" : "r")).join("");
     let layout = this.#layouts.get(key);
     if (layout === undefined) {
-      const entry = (binding: number, type: GPUBufferBindingType) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } });
+      const entry = (binding: number, type: GPUBufferBindingType) => ({
+        binding,
+        visibility: COMPUTE_STAGE,
+        buffer: { type },
+      });
       layout = this.#device.createBindGroupLayout({
         entries: [
           entry(0, "uniform"),
@@ -80,7 +84,12 @@ export class PipelineCache {
 
 /** A uniform buffer of fixed content. */
 export function uniformBuffer(device: GPUDevice, bytes: ArrayBuffer): GPUBuffer {
-  const buffer = device.createBuffer({ label: "dims", size: bytes.byteLength, usage: usage.uniform, mappedAtCreation: true });
+  const buffer = device.createBuffer({
+    label: "dims",
+    size: bytes.byteLength,
+    usage: usage.uniform,
+    mappedAtCreation: true,
+  });
   new Uint8Array(buffer.getMappedRange()).set(new Uint8Array(bytes));
   buffer.unmap();
   return buffer;

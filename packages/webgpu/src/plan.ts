@@ -21,7 +21,12 @@ export interface Plan {
 }
 
 /** A call's name in the cache of plans: all that a plan depends on. */
-export function planKey(kernel: Kernel, { op, dims, attributes }: OpCall, given: ReadonlySet<string>, part?: Part): string {
+export function planKey(
+  kernel: Kernel,
+  { op, dims, attributes }: OpCall,
+  given: ReadonlySet<string>,
+  part?: Part,
+): string {
   const sizes = Object.values(dims).join();
   const switches = Object.values(attributes).join();
   const optional = [...given].join();

@@ -33,12 +33,20 @@ const LIMITS = [
  * ```
  */
 export async function probeAdapter(options: AdapterOptions = {}): Promise<AdapterReport> {
-  const absent = { available: false, hardware: false, software: false, nullBackend: false, description: "", features: [], limits: {} };
+  const absent = {
+    available: false,
+    hardware: false,
+    software: false,
+    nullBackend: false,
+    description: "",
+    features: [],
+    limits: {},
+  };
   try {
     const adapter = await findAdapter(options);
     const kind = classify(adapter.info);
     const { description, software } = kind;
-    const features = [...adapter.features].sort();
+    const features = [...adapter.features].toSorted();
     const limits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
     const device = await requestDevice(adapter);
     const nullBackend = kind.nullBackend || !(await computes(device));
@@ -48,7 +56,16 @@ export async function probeAdapter(options: AdapterOptions = {}): Promise<Adapte
       : software
         ? `the WebGPU adapter "${description}" is software`
         : `a WebGPU adapter was found: ${description}`;
-    return { available: !nullBackend, hardware: !nullBackend && !software, software, nullBackend, description, reason, features, limits };
+    return {
+      available: !nullBackend,
+      hardware: !nullBackend && !software,
+      software,
+      nullBackend,
+      description,
+      reason,
+      features,
+      limits,
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { ...absent, reason: message.replace(/^Cannot open /, "") };

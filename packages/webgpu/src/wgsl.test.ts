@@ -6,7 +6,9 @@ describe("wgsl", () => {
   const two = wgsl`${one}fn two() -> f32 { return one() + one(); }`;
 
   test("writes numbers and switches as literals", () => {
-    expect(wgslText(wgsl`let a = ${64}; let b = ${0.5}; let c = ${true};`)).toBe("let a = 64; let b = 0.5; let c = true;");
+    expect(wgslText(wgsl`let a = ${64}; let b = ${0.5}; let c = ${true};`)).toBe(
+      "let a = 64; let b = 0.5; let c = true;",
+    );
   });
 
   test("puts shared functions in front, each once, before those that use them", () => {
@@ -15,6 +17,8 @@ describe("wgsl", () => {
   });
 
   test("refuses a number that has no literal", () => {
-    expect(() => wgsl`let a = ${Infinity};`).toThrow(new RangeError("Cannot write WGSL: Infinity is not a number that it has a literal for"));
+    expect(() => wgsl`let a = ${Infinity};`).toThrow(
+      new RangeError("Cannot write WGSL: Infinity is not a number that it has a literal for"),
+    );
   });
 });

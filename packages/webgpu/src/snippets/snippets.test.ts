@@ -25,9 +25,21 @@ function define(name: string, includes: Wgsl, body: Wgsl) {
 }
 
 const functions = [
-  { name: "exponential", ...define("exponential", exponential, wgsl`fn apply(x: f32, i: u32) -> f32 { return exponential(x); }`), expected: Math.exp },
-  { name: "silu", ...define("silu", silu, wgsl`fn apply(x: f32, i: u32) -> f32 { return silu(x); }`), expected: (x: number) => x / (1 + Math.exp(-x)) },
-  { name: "softplus", ...define("softplus", softplus, wgsl`fn apply(x: f32, i: u32) -> f32 { return softplus(x); }`), expected: (x: number) => Math.log1p(Math.exp(x)) },
+  {
+    name: "exponential",
+    ...define("exponential", exponential, wgsl`fn apply(x: f32, i: u32) -> f32 { return exponential(x); }`),
+    expected: Math.exp,
+  },
+  {
+    name: "silu",
+    ...define("silu", silu, wgsl`fn apply(x: f32, i: u32) -> f32 { return silu(x); }`),
+    expected: (x: number) => x / (1 + Math.exp(-x)),
+  },
+  {
+    name: "softplus",
+    ...define("softplus", softplus, wgsl`fn apply(x: f32, i: u32) -> f32 { return softplus(x); }`),
+    expected: (x: number) => Math.log1p(Math.exp(x)),
+  },
 ];
 const missing = define("missing", nan, wgsl`fn apply(x: f32, i: u32) -> f32 { return nan(); }`);
 const sums = define("sums", reduce(64), wgsl`fn apply(x: f32, i: u32) -> f32 { return sumOf(x, i) + sumOf(1.0, i); }`);
@@ -50,7 +62,30 @@ async function run({ op }: typeof missing, values: readonly number[]): Promise<F
 
 describe.each(functions)("$name", (each) => {
   test("is exact to 4e-6 of each result, small ones included", async () => {
-    const x = Float32Array.of(-60, -30, -20, -15, -10, -5, -2, -1, -0.5, -1e-3, -1e-6, 0, 1e-6, 1e-3, 0.5, 1, 2, 5, 10, 19.5, 20.5, 30);
+    const x = Float32Array.of(
+      -60,
+      -30,
+      -20,
+      -15,
+      -10,
+      -5,
+      -2,
+      -1,
+      -0.5,
+      -1e-3,
+      -1e-6,
+      0,
+      1e-6,
+      1e-3,
+      0.5,
+      1,
+      2,
+      5,
+      10,
+      19.5,
+      20.5,
+      30,
+    );
     const y = await run(each, [...x]);
     x.forEach((value, i) => {
       const expected = each.expected(value);
