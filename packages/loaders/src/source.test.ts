@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ModelNotFoundError } from "./errors.ts";
+import type { ModelLocation } from "./locate.ts";
 import type { LoadProgress } from "./progress.ts";
 import { writeSafetensors } from "./safetensors-write.ts";
-import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "./source.ts";
+import { openModelFiles, type ModelFiles, type OpenModelOptions } from "./source.ts";
 
 const golden = fileURLToPath(new URL("../../../golden/loaders", import.meta.url));
 type Expected = Record<string, Record<string, { dtype: string; shape: number[]; hex?: string; sha256?: string }>>;
@@ -290,7 +291,7 @@ describe("refuses an index", () => {
   ])("%s", async (_, index, message) => {
     await expect(indexed(index, { a: small })).rejects.toThrow(SyntaxError);
     await expect(indexed(index, { a: small })).rejects.toThrow(
-      `Cannot read "the given files: model.safetensors.index.json": ${message}`,
+      `Cannot read "model.safetensors.index.json": ${message}`,
     );
   });
 
@@ -311,6 +312,19 @@ describe("refuses an index", () => {
     });
     await expect(openWeightsOf(folder)).rejects.toThrow(`Cannot read "${join(folder, "b")}": header length`);
   });
+});
+
+test("an index of PyTorch files opens like one of safetensors", async () => {
+  const index = { weight_map: { "dtype.f32": "one.bin", "tied.head": "two.bin" } };
+  const bytes = new Uint8Array(await readFile(join(golden, "tensors.pt")));
+  const files = {
+    "pytorch_model.bin.index.json": new Blob([JSON.stringify(index)]),
+    "one.bin": bytes,
+    "two.bin": bytes,
+  };
+  const weights = await openWeightsOf({ files });
+  expect([...weights.tensors.keys()]).toEqual(["dtype.f32", "tied.head"]);
+  expect(hex(await weights.read("tied.head"))).toBe(expected["tensors.pt"]["tied.head"].hex);
 });
 
 test("chunks of a file share the buffer they are read into", async () => {

@@ -1,18 +1,12 @@
 import type { ByteSource } from "./bytes.ts";
 import { ModelNotFoundError, quote } from "./errors.ts";
-import { filePath, hasFileSystem } from "./file.ts";
-import { diskFolder, mapFolder, urlFolder, type Folder } from "./folders.ts";
+import type { Folder } from "./folders.ts";
 import { decodeUtf8, parseJson } from "./json.ts";
-import { isHttp, openWeights } from "./open.ts";
+import { locate, type ModelLocation } from "./locate.ts";
+import { openWeights } from "./open.ts";
 import { observed, ProgressCounter, type LoadProgress } from "./progress.ts";
 import { openShards } from "./shards.ts";
 import type { Weights } from "./weights.ts";
-
-/**
- * Where a model is: a folder, a file of weights with `config.json` and `tokenizer.json` beside it, an
- * `http(s)` URL of either, or the files themselves.
- */
-export type ModelLocation = string | URL | { readonly files: Readonly<Record<string, URL | Uint8Array | Blob>> };
 
 /** Options of {@link openModelFiles}. */
 export interface OpenModelOptions {
@@ -47,15 +41,6 @@ export interface ModelFiles {
   close(): Promise<void>;
 }
 
-/** Looked for in this order. */
-const WEIGHTS = [
-  "model.safetensors",
-  "model.safetensors.index.json",
-  "pytorch_model.bin",
-  "pytorch_model.bin.index.json",
-];
-const WEIGHTS_FILE = /\.(?:safetensors|bin|pt|pth|ckpt|gguf|index\.json)$/i;
-
 /**
  * Opens the files of a model, wherever they are, without reading any.
  *
@@ -68,9 +53,9 @@ const WEIGHTS_FILE = /\.(?:safetensors|bin|pt|pth|ckpt|gguf|index\.json)$/i;
  * @throws ModelNotFoundError if there is no such folder or file.
  */
 export async function openModelFiles(location: ModelLocation, options: OpenModelOptions = {}): Promise<ModelFiles> {
-  const { onProgress, signal } = options;
+  const { onProgress, signal, revision } = options;
   signal?.throwIfAborted();
-  const { folder, candidates } = await locate(location, options);
+  const { folder, candidates } = await locate(location, revision);
   const openSources = new Set<ByteSource>();
 
   const open = async (file: string): Promise<{ source: ByteSource; counter: ProgressCounter } | undefined> => {
@@ -86,35 +71,34 @@ export async function openModelFiles(location: ModelLocation, options: OpenModel
     return { source: counted, counter };
   };
 
-  const text = async (file: string): Promise<string | undefined> => {
+  const read = async (file: string): Promise<{ name: string; content: string } | undefined> => {
     const opened = await open(file);
     if (!opened) return undefined;
     const { source } = opened;
     try {
-      return decodeUtf8(await source.read(0, source.size), source.name);
+      return { name: source.name, content: decodeUtf8(await source.read(0, source.size), source.name) };
     } finally {
       await source.close();
       openSources.delete(source);
     }
   };
 
-  const json = async (file: string): Promise<unknown> => {
-    const content = await text(file);
-    return content === undefined ? undefined : parseJson(content, `${folder.name}: ${file}`);
-  };
-
   const weightsIn = async (file: string): Promise<Weights | undefined> => {
     const opened = await open(file);
-    return (
-      opened &&
-      completing(await openWeights(opened.source), () => opened.counter.add(0, opened.source.size, opened.source.size))
-    );
+    if (!opened) return undefined;
+    const { source, counter } = opened;
+    return completing(await openWeights(source), () => counter.add(0, source.size, source.size));
   };
 
   return {
     name: folder.name,
-    json,
-    text,
+    async json(file) {
+      const found = await read(file);
+      return found && parseJson(found.content, found.name);
+    },
+    async text(file) {
+      return (await read(file))?.content;
+    },
     async weights() {
       for (const file of candidates) {
         if (!file.endsWith(".json")) {
@@ -122,8 +106,8 @@ export async function openModelFiles(location: ModelLocation, options: OpenModel
           if (weights) return weights;
           continue;
         }
-        const index = await json(file);
-        if (index !== undefined) return openShards(`${folder.name}: ${file}`, index, weightsIn);
+        const index = await read(file);
+        if (index) return openShards(index.name, parseJson(index.content, index.name), weightsIn);
       }
       throw notFound(folder, candidates);
     },
@@ -132,40 +116,6 @@ export async function openModelFiles(location: ModelLocation, options: OpenModel
       openSources.clear();
     },
   };
-}
-
-async function locate(
-  location: ModelLocation,
-  { revision }: OpenModelOptions,
-): Promise<{ folder: Folder; candidates: readonly string[] }> {
-  if (typeof location === "object" && !(location instanceof URL)) {
-    const folder = mapFolder(location.files);
-    const others = Object.keys(location.files).filter((file) => WEIGHTS_FILE.test(file) && !WEIGHTS.includes(file));
-    return { folder, candidates: [...WEIGHTS, ...others] };
-  }
-  if (isHttp(location)) {
-    const url = new URL(location);
-    const file = weightsFileOf(url.pathname);
-    if (file === undefined) return { folder: urlFolder(url), candidates: WEIGHTS };
-    const parent = new URL(".", url);
-    parent.search = url.search;
-    return { folder: urlFolder(parent), candidates: [decodeURIComponent(file)] };
-  }
-  if (!hasFileSystem()) throw noSuchPlace(String(location), revision);
-
-  const path = await filePath(location);
-  const folder = await diskFolder(path);
-  if (folder) return { folder, candidates: WEIGHTS };
-  const file = weightsFileOf(path);
-  const around = file === undefined ? undefined : await diskFolder(path.slice(0, -file.length) || ".");
-  if (file === undefined || !around?.files?.includes(file)) throw noSuchPlace(String(location), revision);
-  return { folder: around, candidates: [file] };
-}
-
-/** The last segment of a path, if it names a file of weights. */
-function weightsFileOf(path: string): string | undefined {
-  const last = path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
-  return WEIGHTS_FILE.test(last) ? last : undefined;
 }
 
 /** A name out of an index file must not lead out of the folder. */
@@ -207,15 +157,4 @@ function notFound(folder: Folder, candidates: readonly string[]): ModelNotFoundE
     location: name,
     lookedFor: candidates,
   });
-}
-
-// The hub is asked from here once it can be: a Folder over its files, beside diskFolder and urlFolder.
-function noSuchPlace(location: string, revision: string | undefined): ModelNotFoundError {
-  const isHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(location);
-  const at = revision === undefined ? "" : ` (revision ${quote(revision)})`;
-  const there = hasFileSystem()
-    ? "there is no such folder or file"
-    : "this runtime has no file system, give a URL or files";
-  const hub = `, and models${at} are not fetched from the hub yet; download it and give its folder, or give the URL of its files`;
-  return new ModelNotFoundError(`Cannot open ${quote(location)}: ${there}${isHubId ? hub : ""}`, { location });
 }
