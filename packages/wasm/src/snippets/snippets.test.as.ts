@@ -1,0 +1,35 @@
+/** Every function of one vector, over arrays whose length is a multiple of four: for the tests of the snippets. */
+import { exp as expOf, exp2Decay as exp2DecayOf } from "./exp.as.ts";
+import { fromLanes, toLanes } from "./lanes.as.ts";
+import { at, load4, store4 } from "./memory.as.ts";
+import { sigmoid as sigmoidOf, silu as siluOf } from "./sigmoid.as.ts";
+import { softplus as softplusOf } from "./softplus.as.ts";
+
+export function exp(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), expOf(v128.load(at(x, i))));
+}
+
+export function exp2Decay(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), exp2DecayOf(v128.load(at(x, i))));
+}
+
+export function sigmoid(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), sigmoidOf(v128.load(at(x, i))));
+}
+
+export function silu(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), siluOf(v128.load(at(x, i))));
+}
+
+export function softplus(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), softplusOf(v128.load(at(x, i))));
+}
+
+export function copy(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) store4(at(y, i), load4(at(x, i), length - i, -1), length - i);
+}
+
+export function thereAndBack(channels: i32, places: i32, x: usize, lanes: usize, y: usize): void {
+  toLanes(x, lanes, channels, places, places + 1);
+  fromLanes(lanes, y, channels, places, places + 1);
+}
