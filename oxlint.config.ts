@@ -38,12 +38,13 @@ export default defineConfig({
     "no-shadow": "off",
     "import/no-named-as-default-member": "off", // fc.integer is how fast-check is read
     "unicorn/consistent-function-scoping": "off",
+    "unicorn/no-useless-spread": "off", // [...text] splits into characters, [...array] turns a typed array into a plain one
     // worker_threads have one channel: no listeners to share it, no origin to name
     "unicorn/prefer-add-event-listener": "off",
     "unicorn/require-post-message-target-origin": "off",
   },
   overrides: [
-    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+    { files: ["*.config.{ts,js}"], rules: { "import/no-default-export": "off" } },
     ...Object.entries(arrows).map(([name, allowed]) => ({
       files: [`packages/${name}/src/**/*.ts`],
       excludeFiles: ["**/*.test.ts", "**/*.bench.ts"],

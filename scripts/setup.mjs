@@ -15,7 +15,7 @@ const windows = process.platform === "win32";
 /** The Node that the tools run on. It is a devDependency, as the machine's own may be too old for them. */
 export const node = join(bin, windows ? "node.cmd" : "node");
 
-const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== bin);
+const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !/node_modules.\.bin$/.test(folder));
 
 /** The Node of this machine, which is the oldest that the packages are tested on. */
 export const systemNode = path.map((folder) => join(folder, windows ? "node.exe" : "node")).find(existsSync) ?? node;
