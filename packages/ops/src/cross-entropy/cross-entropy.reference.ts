@@ -27,6 +27,8 @@ export function crossEntropyReference({
       total += logit;
     }
     const target = label >= 0 && label < vocab ? row[label] : NaN;
-    loss[r] = peak + Math.log(sum) - (1 - labelSmoothing) * target - (labelSmoothing * total) / vocab;
+    // without smoothing, other logits may be -Infinity
+    const spread = labelSmoothing === 0 ? 0 : (labelSmoothing * total) / vocab;
+    loss[r] = peak + Math.log(sum) - (1 - labelSmoothing) * target - spread;
   }
 }
