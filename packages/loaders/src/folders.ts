@@ -62,7 +62,9 @@ export function mapFolder(files: Readonly<Record<string, URL | Uint8Array | Blob
     async open(file, signal, onDownload) {
       const content = byName.get(file);
       if (content === undefined) return undefined;
-      return content instanceof URL ? openBytes(content, { signal, onDownload }) : memorySource(content, file);
+      return content instanceof URL
+        ? openBytes(content, { name: file, signal, onDownload })
+        : memorySource(content, file);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { memorySource, type ByteSource, type ReadOptions } from "./bytes.ts";
+import { FetchError } from "./errors.ts";
 import { openFile } from "./file.ts";
 import { openPytorchZip } from "./pytorch-zip.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -6,9 +7,10 @@ import { openUrl, type OpenUrlOptions } from "./url.ts";
 import type { Weights } from "./weights.ts";
 
 /**
- * Opens bytes wherever they are: a path or `file:` URL, an `http(s)`, `data:` or `blob:` URL, a `File` or `Blob`, memory.
+ * Opens bytes wherever they are: a path or `file:` URL, an `http(s)`, `data:` or `blob:` URL, a `File` or
+ * `Blob`, memory.
  *
- * @throws FetchError if a server does not give them.
+ * @throws FetchError if a URL does not give them.
  * @throws Error if a file is missing or unreadable.
  */
 export async function openBytes(
@@ -19,11 +21,23 @@ export async function openBytes(
   if (location instanceof Blob) {
     return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
   }
-  // where bundlers put small files, and pages what they made themselves
-  if (/^(data|blob):/i.test(String(location))) {
-    return openBytes(await (await fetch(location)).blob(), { name: "data", ...options });
-  }
+  if (/^(data|blob):/i.test(String(location))) return inlineSource(location, options);
   return isHttp(location) ? openUrl(location, options) : openFile(location);
+}
+
+/** `data:` and `blob:` URLs are where bundlers put small files, and pages what they made themselves. */
+async function inlineSource(
+  location: string | URL,
+  { name = "inline data", signal }: OpenUrlOptions & { readonly name?: string },
+): Promise<ByteSource> {
+  try {
+    const response = await fetch(location, { signal });
+    return memorySource(await response.blob(), name);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const url = String(location).slice(0, 40);
+    throw new FetchError(`Cannot fetch "${url}": ${(cause as Error).message}`, { url, cause });
+  }
 }
 
 /** Whether a location is an `http:` or `https:` URL. */

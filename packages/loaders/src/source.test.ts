@@ -123,6 +123,14 @@ describe("opens", () => {
   });
 });
 
+test("opens files that a bundler inlined", async () => {
+  const url = new URL(`data:application/octet-stream;base64,${Buffer.from(small).toString("base64")}`);
+  const weights = await openWeightsOf({ files: { "model.safetensors": url } });
+  expect([...weights.tensors.keys()]).toEqual(["x"]);
+  const broken = openWeightsOf({ files: { "model.safetensors": new URL("blob:nodedata:none") } });
+  await expect(broken).rejects.toMatchObject({ name: "FetchError", url: "blob:nodedata:none" });
+});
+
 describe("tells how far it is", () => {
   test.each(["mamba-sharded", "ss-mamba1-mlp"])("rising and ending at the total: %s", async (name) => {
     const events: LoadProgress[] = [];
@@ -266,65 +274,6 @@ describe("says what is wrong with", () => {
     expect(longer[0]).toBe(0x80);
     expect((await openWeightsOf({ files: { "model.safetensors": longer } })).tensors.size).toBe(1);
   });
-});
-
-describe("refuses an index", () => {
-  const indexed = (map: unknown, files: Record<string, Uint8Array> = {}) =>
-    openWeightsOf({
-      files: { "model.safetensors.index.json": new TextEncoder().encode(JSON.stringify(map)), ...files },
-    });
-
-  test.each([
-    ["without a map", {}, "it has no weight_map"],
-    ["of nothing", { weight_map: {} }, "its weight_map is empty"],
-    ["whose file is no text", { weight_map: { x: 1 } }, 'the file of tensor "x" is no text'],
-    [
-      "whose shard is missing",
-      { weight_map: { x: "a", y: "b" } },
-      'it names "b" for tensor "y", and there is no such file',
-    ],
-    [
-      "whose shard lacks the tensor",
-      { weight_map: { x: "a", z: "a" } },
-      'it names "a" for tensor "z", which is not in there',
-    ],
-  ])("%s", async (_, index, message) => {
-    await expect(indexed(index, { a: small })).rejects.toThrow(SyntaxError);
-    await expect(indexed(index, { a: small })).rejects.toThrow(
-      `Cannot read "model.safetensors.index.json": ${message}`,
-    );
-  });
-
-  test.each(["../secret", "/etc/passwd", "a/../../b", "C:\\x", "a//b", ""])(
-    "that leads out of the folder: %j",
-    async (file) => {
-      await expect(indexed({ weight_map: { x: file } })).rejects.toThrow(
-        /^Cannot open ".*": it is no name of a file in "the given files"$/,
-      );
-    },
-  );
-
-  test("whose shard is damaged", async () => {
-    const folder = await folderOf({
-      a: small,
-      b: small.subarray(0, 20),
-      "model.safetensors.index.json": '{"weight_map": {"x": "a", "y": "b"}}',
-    });
-    await expect(openWeightsOf(folder)).rejects.toThrow(`Cannot read "${join(folder, "b")}": header length`);
-  });
-});
-
-test("an index of PyTorch files opens like one of safetensors", async () => {
-  const index = { weight_map: { "dtype.f32": "one.bin", "tied.head": "two.bin" } };
-  const bytes = new Uint8Array(await readFile(join(golden, "tensors.pt")));
-  const files = {
-    "pytorch_model.bin.index.json": new Blob([JSON.stringify(index)]),
-    "one.bin": bytes,
-    "two.bin": bytes,
-  };
-  const weights = await openWeightsOf({ files });
-  expect([...weights.tensors.keys()]).toEqual(["dtype.f32", "tied.head"]);
-  expect(hex(await weights.read("tied.head"))).toBe(expected["tensors.pt"]["tied.head"].hex);
 });
 
 test("chunks of a file share the buffer they are read into", async () => {
