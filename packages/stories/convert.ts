@@ -17,7 +17,8 @@ if (!folder) throw new TypeError("Cannot convert: no folder given; usage: conver
 const out = join(import.meta.dirname, "model");
 await mkdir(out, { recursive: true });
 
-const readJson = async (name: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(folder, name), "utf8"));
+const readJson = async (name: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(join(folder, name), "utf8"));
 
 async function write(name: string, content: string | Uint8Array): Promise<void> {
   const path = join(out, name);
@@ -43,4 +44,7 @@ await write("tokenizer_config.json", `${JSON.stringify(await readJson("tokenizer
 
 const { bos_token_id, eos_token_id, pad_token_id } = config;
 const sampling = { do_sample: true, max_new_tokens: 256, temperature: 0.7, top_p: 0.9 };
-await write("generation_config.json", `${JSON.stringify({ bos_token_id, eos_token_id, pad_token_id, ...sampling }, null, 2)}\n`);
+await write(
+  "generation_config.json",
+  `${JSON.stringify({ bos_token_id, eos_token_id, pad_token_id, ...sampling }, null, 2)}\n`,
+);

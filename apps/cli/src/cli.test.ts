@@ -6,11 +6,15 @@ import { invoke, outcomeOf, start } from "./testing/invoke.ts";
 test("lists the commands with their summaries", async () => {
   const { exitCode, stdout, stderr } = await invoke(["--help"]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-  for (const name of ["generate", "score", "inspect", "tokenize", "doctor"]) expect(stdout).toMatch(new RegExp(`^ +${name} +\\w`, "m"));
+  for (const name of ["generate", "score", "inspect", "tokenize", "doctor"])
+    expect(stdout).toMatch(new RegExp(`^ +${name} +\\w`, "m"));
 });
 
 test("prints its version", async () => {
-  expect(await invoke(["--version"])).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) });
+  expect(await invoke(["--version"])).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/),
+  });
 });
 
 test.each([
@@ -43,13 +47,21 @@ test.each([
 test("says in one line what failed, and with --verbose where", async () => {
   const args = ["inspect", "/nowhere/model"];
   const brief = await invoke(args);
-  expect(brief).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringMatching(/^elapid: Cannot open "\/nowhere\/model": .*\n$/) });
+  expect(brief).toMatchObject({
+    exitCode: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^elapid: Cannot open "\/nowhere\/model": .*\n$/),
+  });
   const verbose = await invoke([...args, "--verbose"]);
   expect(verbose.stderr).toMatch(/Cannot open "\/nowhere\/model": .*\n +at /);
 });
 
 test("runs as a program", async () => {
-  expect(await outcomeOf(start(["tokenize", "--text", "Once upon"]))).toEqual({ exitCode: 0, stdout: "433\tOnce\n443\tĠupon\n", stderr: "" });
+  expect(await outcomeOf(start(["tokenize", "--text", "Once upon"]))).toEqual({
+    exitCode: 0,
+    stdout: "433\tOnce\n443\tĠupon\n",
+    stderr: "",
+  });
 });
 
 test("ends quietly when nobody reads its output any more", async () => {

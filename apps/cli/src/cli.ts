@@ -32,7 +32,10 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
     const parser = frame(program.command(name), streams);
     declare(parser, command).action(async () => {
       const defaults = Object.entries(command.options).map(([key, option]) => [key, option.default]);
-      exitCode = await command.run({ operands: parser.args, values: { ...Object.fromEntries(defaults), ...parser.opts() } }, streams);
+      exitCode = await command.run(
+        { operands: parser.args, values: { ...Object.fromEntries(defaults), ...parser.opts() } },
+        streams,
+      );
     });
   }
 
@@ -56,7 +59,13 @@ function frame(parser: Parser, { stdout, stderr }: Streams): Parser {
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
-      outputError: (text, write) => write(`${text.trim().replace(/^error: /, "elapid: ").replaceAll(/\s*\n\s*/g, " ")}\n`),
+      outputError: (text, write) =>
+        write(
+          `${text
+            .trim()
+            .replace(/^error: /, "elapid: ")
+            .replaceAll(/\s*\n\s*/g, " ")}\n`,
+        ),
     });
 }
 

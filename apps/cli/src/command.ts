@@ -87,7 +87,11 @@ interface Range {
   readonly whole?: boolean;
 }
 
-export function number(value: string, summary: string, { min = -Infinity, whole = false }: Range = {}): Option<number | undefined> {
+export function number(
+  value: string,
+  summary: string,
+  { min = -Infinity, whole = false }: Range = {},
+): Option<number | undefined> {
   const parse = (given: string): number => {
     const found = given.trim() === "" ? Number.NaN : Number(given);
     if (Number.isNaN(found) || found < min || (whole && !Number.isSafeInteger(found))) {
@@ -105,7 +109,8 @@ export function ids(summary: string): Option<readonly number[] | undefined> {
       .split(/[\s,]+/)
       .filter((word) => word !== "")
       .map((word) => {
-        if (!/^\d{1,15}$/.test(word)) throw new UsageError(`${JSON.stringify(word)} is no token id; ids are whole numbers: "1 2 3"`);
+        if (!/^\d{1,15}$/.test(word))
+          throw new UsageError(`${JSON.stringify(word)} is no token id; ids are whole numbers: "1 2 3"`);
         return Number(word);
       });
   return { value: "ids", summary, parse, default: undefined };

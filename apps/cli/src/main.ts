@@ -3,7 +3,10 @@ import { main } from "./cli.ts";
 const interruption = new AbortController();
 
 // the second Ctrl-C does not wait for the token at work
-for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (const [signal, exitCode] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCode);
     interruption.abort();

@@ -12,7 +12,10 @@ export const modelOptions = {
 };
 
 /** Loads the model that the options name, with a progress bar on a terminal. */
-export async function openModel(values: Args<typeof modelOptions>["values"], { stderr, signal }: Streams): Promise<LanguageModel> {
+export async function openModel(
+  values: Args<typeof modelOptions>["values"],
+  { stderr, signal }: Streams,
+): Promise<LanguageModel> {
   const { model, device, threads, dtype, allowSoftware } = values;
   const bar = progressBar(stderr);
   try {

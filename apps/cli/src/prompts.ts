@@ -12,7 +12,10 @@ interface PromptSource {
  * The prompts that the user gave: operands joined by spaces, a file, or standard input. None at all is
  * one empty prompt, from which a model starts a text of its own.
  */
-export async function readPrompts({ operands, promptFile, batch }: PromptSource, streams: Streams): Promise<readonly string[]> {
+export async function readPrompts(
+  { operands, promptFile, batch }: PromptSource,
+  streams: Streams,
+): Promise<readonly string[]> {
   const files = [...operands.filter((operand) => operand === "-"), ...(promptFile === undefined ? [] : [promptFile])];
   if (files.length === 0) {
     if (!batch) return [operands.join(" ")];

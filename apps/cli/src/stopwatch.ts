@@ -24,7 +24,8 @@ export class Stopwatch {
   }
 
   speed(promptTokens: number): Speed {
-    const rate = (count: number, from: number, to: number) => (count > 0 && to > from ? (1000 * count) / (to - from) : null);
+    const rate = (count: number, from: number, to: number) =>
+      count > 0 && to > from ? (1000 * count) / (to - from) : null;
     return {
       promptTokens,
       promptTokensPerSecond: rate(promptTokens, this.#began, this.#read),

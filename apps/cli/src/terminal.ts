@@ -29,7 +29,13 @@ export function progressBar(stream: Output): { update(progress: Progress): void;
         bar.update(loaded, payload);
       } else if (performance.now() - began > PATIENCE_MS) {
         // a cursor that stays visible needs no mending after Ctrl-C
-        const options = { stream, format: "{file} {bar} {percentage}% of {size}", clearOnComplete: true, gracefulExit: false, hideCursor: false };
+        const options = {
+          stream,
+          format: "{file} {bar} {percentage}% of {size}",
+          clearOnComplete: true,
+          gracefulExit: false,
+          hideCursor: false,
+        };
         bar = new SingleBar(options, Presets.shades_classic);
         bar.start(total, loaded, payload);
       }

@@ -1,4 +1,11 @@
-export { FetchError, ModelNotFoundError, safetensorsPieces, type LoadProgress, type ModelFiles, type TensorData } from "@elapid/loaders";
+export {
+  FetchError,
+  ModelNotFoundError,
+  safetensorsPieces,
+  type LoadProgress,
+  type ModelFiles,
+  type TensorData,
+} from "@elapid/loaders";
 export {
   describeModel,
   LanguageModel,

@@ -2,7 +2,16 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { stories } from "@elapid/stories";
 import { expect, test } from "vitest";
-import { Device, DeviceLostError, load, ModelNotFoundError, openDevice, openSource, TensorDisposedError, UnsupportedError } from "./index.ts";
+import {
+  Device,
+  DeviceLostError,
+  load,
+  ModelNotFoundError,
+  openDevice,
+  openSource,
+  TensorDisposedError,
+  UnsupportedError,
+} from "./index.ts";
 
 const { greedy } = JSON.parse(readFileSync(new URL("../../../golden/stories/expected.json", import.meta.url), "utf8"));
 const folder = fileURLToPath(new URL(".", stories.files["config.json"]));
@@ -21,7 +30,8 @@ test.each([
 });
 
 test("opens files that a bundler has turned into data: URLs", async () => {
-  const url = (file: string) => new URL(`data:application/json;base64,${readFileSync(stories.files[file]).toString("base64")}`);
+  const url = (file: string) =>
+    new URL(`data:application/json;base64,${readFileSync(stories.files[file]).toString("base64")}`);
   const files = { ...stories.files, "config.json": url("config.json"), "tokenizer.json": url("tokenizer.json") };
   using lm = await load({ files }, { device: "host" });
   expect(lm.tokenizer?.encode("Once upon")).toEqual([433, 443]);
@@ -53,7 +63,10 @@ test("leaves an open device to the caller, without a byte of the model", async (
 
 test("reports progress up to the last byte of every file", async () => {
   const last = new Map<string, { readonly loaded: number; readonly total: number }>();
-  using lm = await load("@elapid/stories", { device: "host", onProgress: ({ file, loaded, total }) => last.set(file, { loaded, total }) });
+  using lm = await load("@elapid/stories", {
+    device: "host",
+    onProgress: ({ file, loaded, total }) => last.set(file, { loaded, total }),
+  });
   expect([...last.keys()]).toEqual(expect.arrayContaining(["config.json", "tokenizer.json", "model.safetensors"]));
   for (const { loaded, total } of last.values()) expect(loaded).toBe(total);
   expect(lm.name).toBe("@elapid/stories");

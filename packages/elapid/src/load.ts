@@ -59,5 +59,7 @@ export async function openSource(source: ModelSource, options: OpenModelOptions 
 
 function checkDType(dtype: ModelDType | "auto"): void {
   if (dtype === "auto" || dtype === "f32") return;
-  throw new UnsupportedError(`Cannot load in dtype "${dtype}": models compute in "f32" so far, whatever type their file stores`);
+  throw new UnsupportedError(
+    `Cannot load in dtype "${dtype}": models compute in "f32" so far, whatever type their file stores`,
+  );
 }

@@ -12,10 +12,14 @@ test("reports the machine, and that its devices agree with the host", async () =
   expect(devices.map(({ kind }: { kind: string }) => kind)).toEqual(["host", "wasm", "webgpu"]);
   expect(devices[1]).toMatchObject({ status: "right", error: expect.any(Number) });
   expect(devices[2].status).toMatch(/^(right|missing)$/);
-  expect(auto).toMatchObject({ kind: expect.stringMatching(/^(wasm|webgpu)$/), reason: expect.stringMatching(/WebGPU/) });
+  expect(auto).toMatchObject({
+    kind: expect.stringMatching(/^(wasm|webgpu)$/),
+    reason: expect.stringMatching(/WebGPU/),
+  });
 });
 
 test("prints a table for people", async () => {
   const { stdout } = await invoke(["doctor"]);
-  for (const row of ["elapid", "runtime", "cores", "memory", "host", "wasm", "webgpu", "auto"]) expect(stdout).toMatch(new RegExp(`^${row} +\\S`, "m"));
+  for (const row of ["elapid", "runtime", "cores", "memory", "host", "wasm", "webgpu", "auto"])
+    expect(stdout).toMatch(new RegExp(`^${row} +\\S`, "m"));
 });

@@ -51,7 +51,12 @@ export async function run({ values }: Args<typeof options>, { stdout, signal }: 
   return devices.some(({ status }) => status === "wrong") ? 1 : 0;
 }
 
-async function check(kind: DeviceKind, allowSoftware: boolean, expected: Float32Array, signal: AbortSignal): Promise<Check> {
+async function check(
+  kind: DeviceKind,
+  allowSoftware: boolean,
+  expected: Float32Array,
+  signal: AbortSignal,
+): Promise<Check> {
   try {
     using device = await openDevice(kind, { allowSoftware });
     const { description } = device;
@@ -83,7 +88,15 @@ function runtimeName(): string {
   return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
 }
 
-function table({ elapid, runtime, platform, cores, memory, devices, auto }: {
+function table({
+  elapid,
+  runtime,
+  platform,
+  cores,
+  memory,
+  devices,
+  auto,
+}: {
   readonly elapid: string;
   readonly runtime: string;
   readonly platform: string;
@@ -97,7 +110,9 @@ function table({ elapid, runtime, platform, cores, memory, devices, auto }: {
     ["runtime", `${runtime}, ${platform}`],
     ["cores", String(cores)],
     ["memory", `${bytes(memory.total)}, ${bytes(memory.free)} free`],
-    ...devices.map(({ kind, status, description, error }) => [kind, `${verdict(status, error)}; ${description}`] as const),
+    ...devices.map(
+      ({ kind, status, description, error }) => [kind, `${verdict(status, error)}; ${description}`] as const,
+    ),
     ["auto", `takes ${auto.kind}: ${auto.reason}`],
   ]);
 }

@@ -10,7 +10,8 @@ import { invoke, outcomeOf, start } from "../testing/invoke.ts";
 const onWasm = ["generate", "--device", "wasm", "--threads", "1"];
 const greedy = [...onWasm, "--temperature", "0", "--max-tokens", "24"];
 // the first 24 tokens that PyTorch writes, greedily, from the float32 weights
-const story = "Once upon a time, there was a little girl named Lily. She loved to play with her toys and make new friends. One day,";
+const story =
+  "Once upon a time, there was a little girl named Lily. She loved to play with her toys and make new friends. One day,";
 
 test("continues a prompt, and says on standard error what it ran on and how fast", async () => {
   const { exitCode, stdout, stderr } = await invoke([...greedy, "Once upon a time"]);
@@ -55,7 +56,15 @@ test("takes every line of a file as a prompt with --batch", async () => {
 });
 
 test("ends before a stop string", async () => {
-  const { stdout } = await invoke([...greedy, "--no-echo", "--stop", "Ben", "--stop", " named Lily", "Once upon a time"]);
+  const { stdout } = await invoke([
+    ...greedy,
+    "--no-echo",
+    "--stop",
+    "Ben",
+    "--stop",
+    " named Lily",
+    "Once upon a time",
+  ]);
   expect(stdout).toBe(", there was a little girl\n");
 });
 
@@ -79,7 +88,16 @@ test("stops reading a prompt of 1 MB when it is interrupted", async () => {
 });
 
 test("keeps the text so far when Ctrl-C ends it", async () => {
-  const program = start(["generate", "Once upon a time", "--device", "host", "--max-tokens", "100000", "--min-p", "0.9"]);
+  const program = start([
+    "generate",
+    "Once upon a time",
+    "--device",
+    "host",
+    "--max-tokens",
+    "100000",
+    "--min-p",
+    "0.9",
+  ]);
   const outcome = outcomeOf(program);
   await once(program.stdout, "data");
   program.kill("SIGINT");
@@ -91,21 +109,40 @@ test("keeps the text so far when Ctrl-C ends it", async () => {
 
 describe("bad input: one line that names the culprit, exit 1", () => {
   const fails = async (args: readonly string[], message: RegExp) => {
-    const { exitCode, stdout, stderr } = await invoke(["generate", "--device", "host", "--max-tokens", "1", "A", ...args]);
+    const { exitCode, stdout, stderr } = await invoke([
+      "generate",
+      "--device",
+      "host",
+      "--max-tokens",
+      "1",
+      "A",
+      ...args,
+    ]);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 1, stdout: "", stderr: expect.stringMatching(message) });
     expect(stderr.trimEnd()).not.toContain("\n");
   };
 
-  test("a missing model", () => fails(["--model", "/nowhere/model"], /"\/nowhere\/model": there is no such folder or file/));
-  test("a model of the hub", () => fails(["--model", "state-spaces/mamba-130m-hf"], /"state-spaces\/mamba-130m-hf": .*download it/));
-  test("a folder without weights", () => fails(["--model", modelFolder({ "model.safetensors": null })], /looked for model\.safetensors, /));
+  test("a missing model", () =>
+    fails(["--model", "/nowhere/model"], /"\/nowhere\/model": there is no such folder or file/));
+  test("a model of the hub", () =>
+    fails(["--model", "state-spaces/mamba-130m-hf"], /"state-spaces\/mamba-130m-hf": .*download it/));
+  test("a folder without weights", () =>
+    fails(["--model", modelFolder({ "model.safetensors": null })], /looked for model\.safetensors, /));
   test("a folder without config", () => fails(["--model", modelFolder({ "config.json": null })], /no config\.json/));
-  test("malformed JSON", () => fails(["--model", modelFolder({ "config.json": "{" })], /config\.json": its JSON is malformed/));
+  test("malformed JSON", () =>
+    fails(["--model", modelFolder({ "config.json": "{" })], /config\.json": its JSON is malformed/));
   test("an unknown architecture", () =>
-    fails(["--model", modelFolder({ "config.json": changedConfig({ model_type: "mambo" }) })], /"mambo" is unknown; known are .*nearest is "mamba"/));
+    fails(
+      ["--model", modelFolder({ "config.json": changedConfig({ model_type: "mambo" }) })],
+      /"mambo" is unknown; known are .*nearest is "mamba"/,
+    ));
   test("weights of another shape", () =>
-    fails(["--model", modelFolder({ "config.json": changedConfig({ hidden_size: 96, intermediate_size: 384 }) })], /shape .* but the config asks for/));
-  test("truncated weights", () => fails(["--model", modelFolder({ "model.safetensors": "\u0008" })], /model\.safetensors"/));
+    fails(
+      ["--model", modelFolder({ "config.json": changedConfig({ hidden_size: 96, intermediate_size: 384 }) })],
+      /shape .* but the config asks for/,
+    ));
+  test("truncated weights", () =>
+    fails(["--model", modelFolder({ "model.safetensors": "\u0008" })], /model\.safetensors"/));
   test("a missing tokenizer", () => fails(["--model", modelFolder({ "tokenizer.json": null })], /no tokenizer\.json/));
   test("a dtype that is still to come", () => fails(["--dtype", "q4"], /"q4".*"f32"/));
 
@@ -127,10 +164,16 @@ describe("bad input: one line that names the culprit, exit 1", () => {
 
 test("refuses a prompt that is no text", async () => {
   const { exitCode, stderr } = await invoke([...greedy, "-"], { input: new Uint8Array([0x41, 0xff]) });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "elapid: Cannot read standard input: it is not UTF-8 text\n" });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: "elapid: Cannot read standard input: it is not UTF-8 text\n",
+  });
 });
 
 test("names a prompt file that is not there", async () => {
   const { exitCode, stderr } = await invoke([...greedy, "--prompt-file", "/nowhere/prompt"]);
-  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: 'elapid: Cannot read "/nowhere/prompt": there is no such file\n' });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: 'elapid: Cannot read "/nowhere/prompt": there is no such file\n',
+  });
 });

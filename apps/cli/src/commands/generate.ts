@@ -1,5 +1,16 @@
 import { resolveOptions, type LanguageModel } from "elapid";
-import { flag, INTERRUPTED, json, number, text, texts, UsageError, without, type Args, type Streams } from "../command.ts";
+import {
+  flag,
+  INTERRUPTED,
+  json,
+  number,
+  text,
+  texts,
+  UsageError,
+  without,
+  type Args,
+  type Streams,
+} from "../command.ts";
 import { deviceLine, deviceReport, modelOptions, openModel } from "../model-options.ts";
 import { readPrompts } from "../prompts.ts";
 import { Stopwatch } from "../stopwatch.ts";
@@ -61,7 +72,9 @@ export async function run({ operands, values }: Args<typeof options>, streams: S
   } else if (values.batch) {
     stdout.write(results.map(({ prompt, text }) => `${values.echo ? prompt : ""}${text}\n`).join("\n"));
   } else if (!signal.aborted) stdout.write("\n");
-  stderr.write(`${deviceLine(model)}: ${rate(speed.tokensPerSecond)}, prompt ${rate(speed.promptTokensPerSecond)}, seed ${seed}\n`);
+  stderr.write(
+    `${deviceLine(model)}: ${rate(speed.tokensPerSecond)}, prompt ${rate(speed.promptTokensPerSecond)}, seed ${seed}\n`,
+  );
   return signal.aborted ? INTERRUPTED : 0;
 }
 

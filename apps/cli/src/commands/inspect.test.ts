@@ -31,5 +31,8 @@ test("prints a table for people", async () => {
 test("refuses an architecture that it does not know, listing those it knows", async () => {
   const folder = modelFolder({ "config.json": changedConfig({ model_type: "transformer" }) });
   const { exitCode, stderr } = await invoke(["inspect", folder]);
-  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/"transformer" is unknown; known are "mamba"/) });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/"transformer" is unknown; known are "mamba"/),
+  });
 });

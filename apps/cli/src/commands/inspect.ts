@@ -7,7 +7,10 @@ export const summary = "Describe a model from its config and the headers of its 
 export const operands = "<model>";
 export const options = { json };
 
-export async function run({ operands: [source], values }: Args<typeof options>, { stdout, signal }: Streams): Promise<number> {
+export async function run(
+  { operands: [source], values }: Args<typeof options>,
+  { stdout, signal }: Streams,
+): Promise<number> {
   const files = await openSource(source, { signal });
   try {
     const description = await describeModel(files);
@@ -18,7 +21,15 @@ export async function run({ operands: [source], values }: Args<typeof options>, 
   }
 }
 
-function table({ name, modelType, parameterCount, tensorCount, storedBytes, stateBytes, memoryBytes }: ModelDescription): string {
+function table({
+  name,
+  modelType,
+  parameterCount,
+  tensorCount,
+  storedBytes,
+  stateBytes,
+  memoryBytes,
+}: ModelDescription): string {
   const stored = Object.entries(storedBytes).map(([dtype, count]) => `${dtype} ${bytes(count)}`);
   const memory = Object.entries(memoryBytes).map(([dtype, count]) => `${dtype} ${bytes(count)}`);
   return columns([

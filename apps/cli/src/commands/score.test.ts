@@ -61,12 +61,30 @@ test("says nothing of the perplexity of a single token", async () => {
 
 test("refuses an id outside the vocabulary, and leaves no file", async () => {
   const folder = temporaryFolder();
-  const { exitCode, stderr } = await invoke([...onWasm, "--ids", "1 2048", "--save-logits", join(folder, "logits.safetensors")]);
-  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/token 1 is 2048 .* from 0 to 2047/) });
+  const { exitCode, stderr } = await invoke([
+    ...onWasm,
+    "--ids",
+    "1 2048",
+    "--save-logits",
+    join(folder, "logits.safetensors"),
+  ]);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/token 1 is 2048 .* from 0 to 2047/),
+  });
   expect(readdirSync(folder)).toEqual([]);
 });
 
 test("names the file that it cannot write", async () => {
-  const { exitCode, stderr } = await invoke([...onWasm, "--ids", "1 2", "--save-logits", "/nowhere/logits.safetensors"]);
-  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/Cannot write "\/nowhere\/logits.safetensors"/) });
+  const { exitCode, stderr } = await invoke([
+    ...onWasm,
+    "--ids",
+    "1 2",
+    "--save-logits",
+    "/nowhere/logits.safetensors",
+  ]);
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 1,
+    stderr: expect.stringMatching(/Cannot write "\/nowhere\/logits.safetensors"/),
+  });
 });

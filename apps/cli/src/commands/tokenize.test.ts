@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { modelFolder, temporaryFolder } from "../testing/folder.ts";
 import { invoke } from "../testing/invoke.ts";
 
-const tokenize = async (args: readonly string[], input = "") => JSON.parse((await invoke(["tokenize", "--json", ...args], { input })).stdout);
+const tokenize = async (args: readonly string[], input = "") =>
+  JSON.parse((await invoke(["tokenize", "--json", ...args], { input })).stdout);
 
 test("encodes a text, a file or standard input alike", async () => {
   const expected = { text: "Once upon a time", ids: [433, 443, 259, 403], tokens: ["Once", "Ġupon", "Ġa", "Ġtime"] };
@@ -13,7 +14,9 @@ test("encodes a text, a file or standard input alike", async () => {
   expect(await tokenize(["--text", expected.text])).toEqual(expected);
   expect(await tokenize(["--file", file])).toEqual(expected);
   expect(await tokenize(["--file", "-"], expected.text)).toEqual(expected);
-  expect(await tokenize(["--tokenizer", modelFolder({ "model.safetensors": null }), "--text", expected.text])).toEqual(expected);
+  expect(await tokenize(["--tokenizer", modelFolder({ "model.safetensors": null }), "--text", expected.text])).toEqual(
+    expected,
+  );
 });
 
 test("decodes ids, with and without special tokens", async () => {
@@ -33,5 +36,8 @@ test("refuses a folder without tokenizer, and an id that the vocabulary lacks", 
     exitCode: 1,
     stderr: expect.stringMatching(/no tokenizer\.json in "/),
   });
-  expect(await invoke(["tokenize", "--ids", "99999"])).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/99999/) });
+  expect(await invoke(["tokenize", "--ids", "99999"])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/99999/),
+  });
 });

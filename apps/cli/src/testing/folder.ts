@@ -9,8 +9,10 @@ const made: string[] = [];
 /** A folder with the files of the embedded model, some replaced or, with `null`, left out. It goes when the tests end. */
 export function modelFolder(changes: Readonly<Record<string, string | null>> = {}): string {
   const folder = temporaryFolder();
-  for (const [name, url] of Object.entries(stories.files)) if (!(name in changes)) writeFileSync(join(folder, name), readFileSync(url));
-  for (const [name, content] of Object.entries(changes)) if (content !== null) writeFileSync(join(folder, name), content);
+  for (const [name, url] of Object.entries(stories.files))
+    if (!(name in changes)) writeFileSync(join(folder, name), readFileSync(url));
+  for (const [name, content] of Object.entries(changes))
+    if (content !== null) writeFileSync(join(folder, name), content);
   return folder;
 }
 

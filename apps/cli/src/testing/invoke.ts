@@ -29,14 +29,23 @@ export async function invoke(args: readonly string[], circumstances: Circumstanc
 }
 
 /** Starts the command line as a process of its own. */
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcessWithoutNullStreams {
+export function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcessWithoutNullStreams {
   const program = fileURLToPath(new URL("../main.ts", import.meta.url));
-  return spawn(process.execPath, ["--conditions=@elapid/source", program, ...args], { env: { ...process.env, ...env } });
+  return spawn(process.execPath, ["--conditions=@elapid/source", program, ...args], {
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Waits for the end of a process. */
 export async function outcomeOf(started: ChildProcessWithoutNullStreams): Promise<Outcome> {
-  const [stdout, stderr, [exitCode]] = await Promise.all([text(started.stdout), text(started.stderr), once(started, "close")]);
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    text(started.stdout),
+    text(started.stderr),
+    once(started, "close"),
+  ]);
   return { exitCode: exitCode as number | null, stdout, stderr };
 }
 
