@@ -44,14 +44,18 @@ export class AddedTokenSplitter {
 
   constructor(tokens: readonly AddedToken[], normalize: Normalize) {
     this.#plain = new TokenFinder(tokens.filter((token) => !token.normalized).map((token) => [token.content, token]));
-    this.#normalized = new TokenFinder(tokens.filter((token) => token.normalized).map((token) => [normalize(token.content), token]));
+    this.#normalized = new TokenFinder(
+      tokens.filter((token) => token.normalized).map((token) => [normalize(token.content), token]),
+    );
     this.#normalize = normalize;
   }
 
   split(text: string): Section[] {
     return this.#plain
       .split(text)
-      .flatMap((section) => (section.id === undefined ? this.#normalized.split(this.#normalize(section.text)) : [section]));
+      .flatMap((section) =>
+        section.id === undefined ? this.#normalized.split(this.#normalize(section.text)) : [section],
+      );
   }
 }
 
@@ -67,9 +71,9 @@ class TokenFinder {
 
   constructor(tokens: readonly (readonly [text: string, token: AddedToken])[]) {
     // of tokens that look the same, a special one counts, then the earlier one: later entries of a Map replace earlier ones
-    const byWeight = [...tokens].reverse().sort(([, a], [, b]) => Number(a.special) - Number(b.special));
+    const byWeight = tokens.toReversed().toSorted(([, a], [, b]) => Number(a.special) - Number(b.special));
     this.#tokens = new Map(byWeight.filter(([text]) => text !== ""));
-    const texts = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
+    const texts = [...this.#tokens.keys()].toSorted((a, b) => b.length - a.length);
     this.#pattern = texts.length === 0 ? undefined : new RegExp(texts.map(escapePattern).join("|"), "gu");
   }
 
@@ -82,7 +86,7 @@ class TokenFinder {
       const token = this.#tokens.get(match[0])!;
       let start = match.index;
       let end = start + match[0].length;
-      if (token.singleWord && (WORD_BEFORE.test(lastChar(text, start)) || WORD_AFTER.test(text.slice(end, end + 2)))) continue;
+      if (token.singleWord && touchesWord(text, start, end)) continue;
       if (token.lstrip) {
         // the token before may have taken this one's space already, even the whole of it
         start = Math.max(start, done);
@@ -98,7 +102,7 @@ class TokenFinder {
   }
 }
 
-/** The character before `end`, which may be two code units long; empty at the start of the text. */
-function lastChar(text: string, end: number): string {
-  return [...text.slice(Math.max(0, end - 2), end)].at(-1) ?? "";
+/** Whether a word goes on before `start` or after `end`; a character may be two code units long. */
+function touchesWord(text: string, start: number, end: number): boolean {
+  return WORD_BEFORE.test(text.slice(Math.max(0, start - 2), start)) || WORD_AFTER.test(text.slice(end, end + 2));
 }

@@ -25,7 +25,8 @@ export function byteTokenizer({ bosId, eosId, padId }: ByteTokenizerOptions = {}
   const tokenOf = new Map(Array.from({ length: 256 }, (_, byte) => [byte, byteToChar(byte)]));
   for (const [name, id] of Object.entries({ bosId, eosId, padId })) {
     if (id === undefined) continue;
-    if (!Number.isSafeInteger(id) || id < 256) throw new RangeError(`Cannot make a byte tokenizer: ${name} is ${id}, needed a whole number from 256`);
+    if (!Number.isSafeInteger(id) || id < 256)
+      throw new RangeError(`Cannot make a byte tokenizer: ${name} is ${id}, needed a whole number from 256`);
     // one id may have two uses, and is named after the first
     if (!tokenOf.has(id)) tokenOf.set(id, `<${name.slice(0, 3)}>`);
   }
@@ -36,7 +37,8 @@ export function byteTokenizer({ bosId, eosId, padId }: ByteTokenizerOptions = {}
       const ids = Array.from(encoder.encode(text));
       return { ids, texts: ids.map(byteToChar) };
     },
-    postProcess: (sequences, specialTokens) => joinSequences(specialTokens ? sequences.map((sequence) => concat(opening, sequence)) : sequences),
+    postProcess: (sequences, specialTokens) =>
+      joinSequences(specialTokens ? sequences.map((sequence) => concat(opening, sequence)) : sequences),
     decodeStep: byteLevel,
     idOf: new Map(Array.from(tokenOf, ([id, token]) => [token, id])),
     tokenOf,

@@ -3,7 +3,8 @@ import { ChatTemplateError } from "./chat-template.ts";
 import { createTokenizer } from "./create-tokenizer.ts";
 
 const vocabulary = { model: { type: "WordLevel", vocab: { "<unk>": 0, "<s>": 1 }, unk_token: "<unk>" } };
-const chatting = (chatTemplate: string, config: object = {}) => createTokenizer({ tokenizer: vocabulary, chatTemplate, config });
+const chatting = (chatTemplate: string, config: object = {}) =>
+  createTokenizer({ tokenizer: vocabulary, chatTemplate, config });
 const user = [{ role: "user", content: "Hi" }];
 
 describe("a chat template", () => {
@@ -18,7 +19,7 @@ describe("a chat template", () => {
   });
 
   test("writes tools as Python writes JSON, with nothing escaped for HTML", () => {
-    const tools = [{ name: "a<b", list: [1, 2.5, true, null], empty: {}, text: "é\n\"" }];
+    const tools = [{ name: "a<b", list: [1, 2.5, true, null], empty: {}, text: 'é\n"' }];
     expect(chatting("{{ tools | tojson }}").applyChatTemplate(user, { tools })).toBe(
       '[{"name": "a<b", "list": [1, 2.5, true, null], "empty": {}, "text": "é\\n\\""}]',
     );
@@ -26,8 +27,12 @@ describe("a chat template", () => {
   });
 
   test("gets further variables, and the functions of transformers", () => {
-    const tokenizer = chatting("{{ think }} {{ range(1, 6, 2) | list }} {{ strftime_now('%Y') }}{% generation %}!{% endgeneration %}");
-    expect(tokenizer.applyChatTemplate(user, { variables: { think: "on" } })).toBe(`on [1, 3, 5] ${new Date().getFullYear()}!`);
+    const tokenizer = chatting(
+      "{{ think }} {{ range(1, 6, 2) | list }} {{ strftime_now('%Y') }}{% generation %}!{% endgeneration %}",
+    );
+    expect(tokenizer.applyChatTemplate(user, { variables: { think: "on" } })).toBe(
+      `on [1, 3, 5] ${new Date().getFullYear()}!`,
+    );
   });
 
   test("is chosen by name, or by whether there are tools", () => {
@@ -40,7 +45,9 @@ describe("a chat template", () => {
     expect(tokenizer.applyChatTemplate(user)).toBe("plain");
     expect(tokenizer.applyChatTemplate(user, { tools: [] })).toBe("tools");
     expect(tokenizer.applyChatTemplate(user, { template: "rag" })).toBe("documents");
-    expect(() => tokenizer.applyChatTemplate(user, { template: "poem" })).toThrow('"poem" is not among "default", "tool_use", "rag"');
+    expect(() => tokenizer.applyChatTemplate(user, { template: "poem" })).toThrow(
+      '"poem" is not among "default", "tool_use", "rag"',
+    );
   });
 
   test("fails with what it raised", () => {
@@ -53,6 +60,8 @@ describe("a chat template", () => {
     expect(() => chatting("{{ messages.nothing() }}").applyChatTemplate(user)).toThrow(ChatTemplateError);
     const malformed = chatting("{% if %}");
     expect(() => malformed.applyChatTemplate(user)).toThrow(SyntaxError);
-    expect(() => malformed.applyChatTemplate(user)).toThrow('Cannot read "chat_template.jinja": the chat template is malformed');
+    expect(() => malformed.applyChatTemplate(user)).toThrow(
+      'Cannot read "chat_template.jinja": the chat template is malformed',
+    );
   });
 });

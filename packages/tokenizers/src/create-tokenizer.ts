@@ -66,7 +66,12 @@ export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFi
     idOf,
     tokenOf,
     specialIds: new Set(Array.from(tokenOf).flatMap(([id, token]) => (special.has(token) ? [id] : []))),
-    roles: { bos: role("bos_token"), eos: role("eos_token"), pad: role("pad_token"), unk: role("unk_token") ?? model.unkId },
+    roles: {
+      bos: role("bos_token"),
+      eos: role("eos_token"),
+      pad: role("pad_token"),
+      unk: role("unk_token") ?? model.unkId,
+    },
     chat: readChat(settings, chatTemplate),
   });
 }
@@ -77,8 +82,11 @@ function readAddedTokens(json: JsonField, settings: JsonField): AddedToken[] {
   const tokens = listed.present ? listed.items().map((item) => readAddedToken(item)) : [];
   const known = new Set(tokens.map((token) => token.id));
   const decoder = settings.get("added_tokens_decoder");
-  for (const [id, item] of decoder.present ? Object.keys(decoder.object()).map((id) => [Number(id), decoder.get(id)] as const) : []) {
-    if (!Number.isSafeInteger(id) || id < 0) decoder.invalid(`has the key ${JSON.stringify(item.path)}, needed a token id`);
+  for (const [id, item] of decoder.present
+    ? Object.keys(decoder.object()).map((id) => [Number(id), decoder.get(id)] as const)
+    : []) {
+    if (!Number.isSafeInteger(id) || id < 0)
+      decoder.invalid(`has the key ${JSON.stringify(item.path)}, needed a token id`);
     if (!known.has(id)) tokens.push(readAddedToken(item, id));
   }
   return tokens;
@@ -99,7 +107,8 @@ function readChat(settings: JsonField, chatTemplate: string | undefined): ChatPa
     const token = readTokenName(settings.get(name));
     if (token !== undefined) variables[name] = token;
   }
-  if (chatTemplate !== undefined) return { file: "chat_template.jinja", templates: new Map([["default", chatTemplate]]), variables };
+  if (chatTemplate !== undefined)
+    return { file: "chat_template.jinja", templates: new Map([["default", chatTemplate]]), variables };
   const field = settings.get("chat_template");
   if (!field.present) return undefined;
   const templates = Array.isArray(field.value)

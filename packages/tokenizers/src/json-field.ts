@@ -56,7 +56,9 @@ export class JsonField {
 
   /** @throws TypeError always: the value is not of the kind `needed`. */
   wrongKind(needed: string): never {
-    throw new TypeError(`Cannot read "${this.file}": ${this.path || "the file"} is ${describe(this.value)}, needed ${needed}`);
+    throw new TypeError(
+      `Cannot read "${this.file}": ${this.path || "the file"} is ${describe(this.value)}, needed ${needed}`,
+    );
   }
 
   /** @throws SyntaxError always: the value is of the right kind but makes no sense, for the reason `why`. */

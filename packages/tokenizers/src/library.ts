@@ -9,4 +9,7 @@ interface Library {
 }
 
 // the library's declarations import each other without file endings, so under Node's resolution they export nothing
-export const { SplitPreTokenizer, PrecompiledNormalizer } = library as unknown as Library;
+const untyped = library as unknown as Library;
+
+export const SplitPreTokenizer = untyped.SplitPreTokenizer;
+export const PrecompiledNormalizer = untyped.PrecompiledNormalizer;

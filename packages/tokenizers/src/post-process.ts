@@ -14,18 +14,32 @@ const readers: Record<string, (field: JsonField) => PostProcess> = {
   BertProcessing: (field) => {
     const [sep, cls] = [readSpecial(field.get("sep")), readSpecial(field.get("cls"))];
     const template = [special(cls, 0), sequence(0, 0), special(sep, 0), sequence(1, 1), special(sep, 1)];
-    return (sequences, specialTokens) => (specialTokens ? fill(template.slice(0, sequences.length * 2 + 1), sequences) : joinSequences(sequences));
+    return (sequences, specialTokens) =>
+      specialTokens ? fill(template.slice(0, sequences.length * 2 + 1), sequences) : joinSequences(sequences);
   },
   RobertaProcessing: (field) => {
     const [sep, cls] = [readSpecial(field.get("sep")), readSpecial(field.get("cls"))];
-    const template = [special(cls, 0), sequence(0, 0), special(sep, 0), special(sep, 0), sequence(1, 0), special(sep, 0)];
+    const template = [
+      special(cls, 0),
+      sequence(0, 0),
+      special(sep, 0),
+      special(sep, 0),
+      sequence(1, 0),
+      special(sep, 0),
+    ];
     const parts = (count: number) => template.slice(0, count === 1 ? 3 : 6);
     return (sequences, specialTokens) => fill(parts(sequences.length), sequences, specialTokens);
   },
   TemplateProcessing: (field) => {
     const specials = field.get("special_tokens");
-    const single = field.get("single").items().map((item) => readTemplatePart(item, specials));
-    const pair = field.get("pair").items().map((item) => readTemplatePart(item, specials));
+    const single = field
+      .get("single")
+      .items()
+      .map((item) => readTemplatePart(item, specials));
+    const pair = field
+      .get("pair")
+      .items()
+      .map((item) => readTemplatePart(item, specials));
     return (sequences, specialTokens) => fill(sequences.length === 1 ? single : pair, sequences, specialTokens);
   },
   Sequence: (field) => {
@@ -60,7 +74,10 @@ const sequence = (index: number, typeId: number): TemplatePart => ({ index, type
 
 /** Sequences one after the other, each with its own type id. */
 export function joinSequences(sequences: readonly Pieces[]): Encoding {
-  return fill(sequences.map((_, i) => sequence(i, i)), sequences);
+  return fill(
+    sequences.map((_, i) => sequence(i, i)),
+    sequences,
+  );
 }
 
 function fill(template: readonly TemplatePart[], sequences: readonly Pieces[], specialTokens = true): Encoding {
@@ -88,8 +105,14 @@ function readTemplatePart(item: JsonField, specials: JsonField): TemplatePart {
   const name = item.get("SpecialToken").get("id").string();
   const token = specials.get(name);
   if (!token.present) item.invalid(`names "${name}", which is not in post_processor.special_tokens`);
-  const ids = token.get("ids").items().map((id) => id.count());
-  const texts = token.get("tokens").items().map((text) => text.string());
+  const ids = token
+    .get("ids")
+    .items()
+    .map((id) => id.count());
+  const texts = token
+    .get("tokens")
+    .items()
+    .map((text) => text.string());
   if (ids.length !== texts.length) token.invalid(`has ${ids.length} ids for ${texts.length} tokens`);
   return special({ ids, texts }, item.get("SpecialToken").get("type_id").count(0));
 }

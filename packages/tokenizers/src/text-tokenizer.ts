@@ -110,13 +110,15 @@ export class TextTokenizer implements Tokenizer {
   }
 
   #pieces(text: string): Pieces {
-    if (typeof text !== "string") throw new TypeError(`Cannot encode: the text is of type ${typeof text}, needed a string`);
+    if (typeof text !== "string")
+      throw new TypeError(`Cannot encode: the text is of type ${typeof text}, needed a string`);
     return this.#parts.pieces(text.replace(/\p{Surrogate}/gu, "\uFFFD"));
   }
 
   #known(id: number): string {
     const token = this.#parts.tokenOf.get(id);
-    if (token === undefined) throw new RangeError(`Cannot decode token ${id}: the vocabulary has ${this.vocabSize} tokens, and not this one`);
+    if (token === undefined)
+      throw new RangeError(`Cannot decode token ${id}: the vocabulary has ${this.vocabSize} tokens, and not this one`);
     return token;
   }
 }

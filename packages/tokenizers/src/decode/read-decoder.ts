@@ -1,7 +1,18 @@
 import type { JsonField } from "../json-field.ts";
 import { readPattern } from "../text/pattern.ts";
 import { chain, mapTokens, type DecodeStep } from "./sink.ts";
-import { byteFallback, byteLevel, ctc, fuse, metaspace, replaceText, spaced, strip, wordEnd, wordPiece } from "./steps.ts";
+import {
+  byteFallback,
+  byteLevel,
+  ctc,
+  fuse,
+  metaspace,
+  replaceText,
+  spaced,
+  strip,
+  wordEnd,
+  wordPiece,
+} from "./steps.ts";
 
 const readers: Record<string, (field: JsonField) => DecodeStep> = {
   ByteLevel: () => byteLevel,
@@ -9,7 +20,11 @@ const readers: Record<string, (field: JsonField) => DecodeStep> = {
   Fuse: () => fuse,
   BPEDecoder: (field) => wordEnd(field.get("suffix").string("</w>")),
   CTC: (field) =>
-    ctc(field.get("pad_token").string("<pad>"), field.get("word_delimiter_token").string("|"), field.get("cleanup").boolean(true)),
+    ctc(
+      field.get("pad_token").string("<pad>"),
+      field.get("word_delimiter_token").string("|"),
+      field.get("cleanup").boolean(true),
+    ),
   Metaspace: (field) => {
     const prepended = field.get("prepend_scheme").present
       ? field.get("prepend_scheme").string() !== "never"

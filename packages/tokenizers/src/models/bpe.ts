@@ -15,7 +15,8 @@ export function readBpe(field: JsonField): Model {
   const ignoreMerges = field.get("ignore_merges").boolean(false);
   const unkToken = field.get("unk_token").present ? field.get("unk_token").string() : undefined;
   const unkId = unkToken === undefined ? undefined : vocab.idOf.get(unkToken);
-  if (unkToken !== undefined && unkId === undefined) field.get("unk_token").invalid(`is "${unkToken}", which is not in model.vocab`);
+  if (unkToken !== undefined && unkId === undefined)
+    field.get("unk_token").invalid(`is "${unkToken}", which is not in model.vocab`);
   const symbols = readSymbols(field, { vocab, prefix, suffix, unkId });
   const merger = new BpeMerger(readMerges(field.get("merges"), vocab, prefix));
   const cache = new Map<string, readonly number[]>();
@@ -89,9 +90,11 @@ function readSymbols(field: JsonField, { vocab, prefix, suffix, unkId }: SymbolO
 function readMerges(field: JsonField, vocab: Vocab, prefix: string): MergeRule[] {
   return field.items().map((item) => {
     const pair = typeof item.value === "string" ? item.value.split(" ") : item.value;
-    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((token) => typeof token !== "string")) item.wrongKind("two tokens");
+    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((token) => typeof token !== "string"))
+      item.wrongKind("two tokens");
     const [left, right] = pair as [string, string];
-    const idOf = (token: string) => vocab.idOf.get(token) ?? item.invalid(`names "${token}", which is not in model.vocab`);
+    const idOf = (token: string) =>
+      vocab.idOf.get(token) ?? item.invalid(`names "${token}", which is not in model.vocab`);
     return { left: idOf(left), right: idOf(right), merged: idOf(left + right.slice(prefix.length)) };
   });
 }

@@ -15,7 +15,8 @@ export function readUnigram(field: JsonField): Model {
   const { tokens, scores } = readScores(field.get("vocab"));
   const vocab = new Vocab(tokens.map((token, id) => [token, id]));
   const unkId = field.get("unk_id").present ? field.get("unk_id").count() : undefined;
-  if (unkId !== undefined && unkId >= tokens.length) field.get("unk_id").invalid(`is ${unkId} but model.vocab has ${tokens.length} tokens`);
+  if (unkId !== undefined && unkId >= tokens.length)
+    field.get("unk_id").invalid(`is ${unkId} but model.vocab has ${tokens.length} tokens`);
   const byteFallback = field.get("byte_fallback").boolean(false);
   const unkScore = scores.reduce((a, b) => Math.min(a, b), Infinity) - UNKNOWN_PENALTY;
   const trie = buildTrie(vocab);
@@ -62,7 +63,8 @@ export function readUnigram(field: JsonField): Model {
       return;
     }
     const known = id ?? unkId;
-    if (known === undefined) throw new RangeError(`Cannot encode "${text}": no token covers it and the model has no unknown token`);
+    if (known === undefined)
+      throw new RangeError(`Cannot encode "${text}": no token covers it and the model has no unknown token`);
     out.ids.push(known);
     out.texts.push(text);
   }
@@ -72,7 +74,7 @@ export function readUnigram(field: JsonField): Model {
     unkId,
     tokenize(word, out) {
       let start = 0;
-      for (const end of bestEnds(word).reverse()) {
+      for (const end of bestEnds(word).toReversed()) {
         push(word.slice(start, end), out);
         start = end;
       }

@@ -7,12 +7,13 @@ export function readWordPiece(field: JsonField): Model {
   const prefix = field.get("continuing_subword_prefix").string("##");
   const maxChars = field.get("max_input_chars_per_word").count(100);
   const unkToken = field.get("unk_token").string("[UNK]");
-  const unkId = vocab.idOf.get(unkToken) ?? field.get("unk_token").invalid(`is "${unkToken}", which is not in model.vocab`);
+  const unkId =
+    vocab.idOf.get(unkToken) ?? field.get("unk_token").invalid(`is "${unkToken}", which is not in model.vocab`);
 
   /** Tokens of a word given by its characters; undefined if a part of it is in no token. */
   function pieces(chars: readonly string[]): string[] | undefined {
     const tokens: string[] = [];
-    for (let start = 0; start < chars.length; ) {
+    for (let start = 0; start < chars.length;) {
       let end = chars.length;
       const lead = start > 0 ? prefix : "";
       while (end > start && !vocab.idOf.has(lead + chars.slice(start, end).join(""))) end--;

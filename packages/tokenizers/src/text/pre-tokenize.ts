@@ -10,12 +10,14 @@ const SPACE = /\p{White_Space}+/gu;
 const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
 const WORD_CHAR = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D";
 const WORDS = new RegExp(`[${WORD_CHAR}]+|[^${WORD_CHAR}\\p{White_Space}]+`, "gu");
-const GPT2 = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const GPT2 =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 const readers: Record<string, (field: JsonField) => PreTokenize> = {
   WhitespaceSplit: () => (text) => splitAt(text, SPACE, "Removed"),
   Whitespace: () => (text) => splitAt(text, WORDS, "Removed", true),
-  BertPreTokenizer: () => (text) => splitAt(text, SPACE, "Removed").flatMap((word) => splitAt(word, PUNCTUATION, "Isolated")),
+  BertPreTokenizer: () => (text) =>
+    splitAt(text, SPACE, "Removed").flatMap((word) => splitAt(word, PUNCTUATION, "Isolated")),
   Punctuation: (field) => {
     const behavior = readBehavior(field.get("behavior"), "Isolated");
     return (text) => splitAt(text, PUNCTUATION, behavior);
@@ -70,14 +72,18 @@ export function readPreTokenizer(field: JsonField): PreTokenize {
 
 function readBehavior(field: JsonField, fallback?: SplitBehavior): SplitBehavior {
   const name = field.string(fallback);
-  return splitBehaviors.find((behavior) => behavior.toLowerCase() === name.toLowerCase()) ?? field.invalid(`is "${name}", known are ${splitBehaviors.join(", ")}`);
+  return (
+    splitBehaviors.find((behavior) => behavior.toLowerCase() === name.toLowerCase()) ??
+    field.invalid(`is "${name}", known are ${splitBehaviors.join(", ")}`)
+  );
 }
 
 function readMetaspace(field: JsonField): PreTokenize {
   const replacement = field.get("replacement").string("▁");
   // tokenizers before 0.15 wrote a flag where there are three schemes now
   const scheme = field.get("prepend_scheme").string(field.get("add_prefix_space").boolean(true) ? "always" : "never");
-  if (!["always", "first", "never"].includes(scheme)) field.get("prepend_scheme").invalid(`is "${scheme}", known are always, first, never`);
+  if (!["always", "first", "never"].includes(scheme))
+    field.get("prepend_scheme").invalid(`is "${scheme}", known are always, first, never`);
   const split = field.get("split").boolean(true);
   const pattern = literalPattern(replacement);
   return (text, first) => {

@@ -1,7 +1,13 @@
 /** What becomes of the matches of a pattern when text is split at it. */
 export type SplitBehavior = "Isolated" | "Removed" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
-export const splitBehaviors: readonly SplitBehavior[] = ["Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
+export const splitBehaviors: readonly SplitBehavior[] = [
+  "Isolated",
+  "Removed",
+  "MergedWithPrevious",
+  "MergedWithNext",
+  "Contiguous",
+];
 
 interface Part {
   readonly text: string;
