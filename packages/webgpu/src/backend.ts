@@ -171,17 +171,11 @@ export class WebGpuBackend implements Backend {
     const { steps, uniform, scratch } = this.#plan(kernel, call, context, part);
     const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: this.#pool.acquire(length) }));
     for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
-    for (const { pipeline, binds, groups } of steps) {
+    for (const { pipeline, binds, groups, bindGroups } of steps) {
       if (groups[0] === 0) continue;
-      const entries = [
-        { binding: 0, resource: { buffer: uniform } },
-        ...binds.map((bound, i) => {
-          const { buffer, offset, length } = tensors.get(bound)!;
-          return { binding: i + 1, resource: { buffer, offset, size: Math.max(length, 4) } };
-        }),
-      ];
-      const record = (compiled: GPUComputePipeline) =>
-        this.#queue.dispatch(name, compiled, { label: name, layout: pipeline.layout, entries }, groups);
+      const spans = binds.map((bound) => tensors.get(bound)!);
+      const bind = (device: GPUDevice) => bindGroups.get(device, name, pipeline.layout, uniform, spans);
+      const record = (compiled: GPUComputePipeline) => this.#queue.dispatch(name, compiled, bind, groups);
       this.#queue.push(name, () => (pipeline.compiled ? record(pipeline.compiled) : pipeline.ready.then(record)));
     }
     // what reuses scratch comes later in the queue

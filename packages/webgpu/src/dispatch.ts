@@ -91,11 +91,11 @@ export class CommandQueue {
   }
 
   /** Records one dispatch. Only a command may call it. */
-  dispatch(op: string, pipeline: GPUComputePipeline, bindings: GPUBindGroupDescriptor, groups: Grid): void {
+  dispatch(op: string, pipeline: GPUComputePipeline, bind: (device: GPUDevice) => GPUBindGroup, groups: Grid): void {
     this.#ops.add(op);
     this.#pass ??= this.#record().beginComputePass();
     this.#pass.setPipeline(pipeline);
-    this.#pass.setBindGroup(0, this.#device.createBindGroup(bindings));
+    this.#pass.setBindGroup(0, bind(this.#device));
     this.#pass.dispatchWorkgroups(...groups);
   }
 

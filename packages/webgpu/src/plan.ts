@@ -2,6 +2,7 @@ import type { OpCall } from "@elapid/tensor";
 import type { Grid } from "./dispatch.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
 import { bindingsOf, moduleText, uniformBytes, type Part } from "./module.ts";
+import { BindGroupCache } from "./bind-groups.ts";
 import { uniformBuffer, type Pipeline, type PipelineCache } from "./pipelines.ts";
 
 /** Workgroups that a device takes in one direction. */
@@ -14,6 +15,7 @@ export interface Plan {
     /** Tensors and scratch, in the order of their bindings from 1. */
     readonly binds: readonly string[];
     readonly groups: Grid;
+    readonly bindGroups: BindGroupCache;
   }[];
   readonly uniform: GPUBuffer;
   /** Bytes of scratch tensors by name. */
@@ -46,7 +48,7 @@ export function makePlan(
   const steps = kernel.passes.map((pass) => {
     const bindings = bindingsOf(kernel, pass, context.given);
     const pipeline = pipelines.get(call.op.name, moduleText(kernel, pass, dims, context), bindings);
-    return { pipeline, binds: bindings.map(({ name }) => name), groups: fold(pass.workgroups(sizes, context)) };
+    return { pipeline, binds: bindings.map(({ name }) => name), groups: fold(pass.workgroups(sizes, context)), bindGroups: new BindGroupCache() };
   });
   const scratch = new Map(Object.entries(kernel.scratch).map(([name, elements]) => [name, 4 * elements(dims)]));
   return { steps, uniform: uniformBuffer(device, uniformBytes(kernel, dims, attributes, part)), scratch };
