@@ -8,11 +8,8 @@ export interface Progress {
   readonly total: number;
 }
 
-// what loads faster than this needs no bar
-const PATIENCE_MS = 400;
-
-/** A bar on a terminal while files load; nothing in a pipe. `stop` leaves no trace of it. */
-export function progressBar(stream: Output): { update(progress: Progress): void; stop(): void } {
+/** A bar on a terminal for work that takes longer than `patience` milliseconds; nothing in a pipe. `stop` leaves no trace of it. */
+export function progressBar(stream: Output, patience = 400): { update(progress: Progress): void; stop(): void } {
   if (!stream.isTTY) return { update() {}, stop() {} };
   const began = performance.now();
   const files = new Map<string, Progress>();
@@ -27,7 +24,7 @@ export function progressBar(stream: Output): { update(progress: Progress): void;
       if (bar) {
         bar.setTotal(total);
         bar.update(loaded, payload);
-      } else if (performance.now() - began > PATIENCE_MS) {
+      } else if (performance.now() - began >= patience) {
         // a cursor that stays visible needs no mending after Ctrl-C
         const options = {
           stream,
