@@ -1,6 +1,7 @@
 /**
  * Makes a clone ready to run: installs what package-lock.json names, builds what changed. Plain JavaScript without
- * dependencies, because it runs before anything is installed and on the machine's own Node (20.19 or later).
+ * dependencies, because it runs before anything is installed and on the machine's own Node (20.19 or later). As a
+ * program it only installs.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -126,6 +127,8 @@ function digestOf(workspaces) {
 export function isMain(url) {
   return process.argv[1] === fileURLToPath(url);
 }
+
+if (isMain(import.meta.url)) install(root, "dependencies");
 
 /** @param {string} message */
 export function say(message) {

@@ -23,12 +23,12 @@ const steps = [
     counts: vitestCounts,
   },
   ...runtimes,
-  { name: "unused code and dependencies", command: [join(root, "tools/node_modules/.bin/knip")] },
+  { name: "unused code and dependencies", command: ["node", "scripts/tool.mjs", "knip"] },
   { name: "packages as published", command: ["node", "scripts/check-packages.ts"], counts: closingLine },
 ];
 
 prepare();
-install(join(root, "tools"), "the tools that check packages");
+install(join(root, "tools"), "tools");
 prepareRuntimes();
 const missing = missingPackages();
 if (missing.length > 0) installPackages(missing, say);
