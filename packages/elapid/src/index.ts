@@ -31,3 +31,4 @@ export {
 export { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
 export { load, openSource, type LoadOptions, type ModelDType, type ModelSource } from "./load.ts";
 export { openDevice, probeAdapter, type OpenDeviceOptions } from "./open-device.ts";
+export type { AdapterReport } from "@elapid/webgpu";

@@ -1,4 +1,12 @@
-import { load, openDevice, probeAdapter, UnsupportedError, type Device, type DeviceKind } from "elapid";
+import {
+  load,
+  openDevice,
+  probeAdapter,
+  UnsupportedError,
+  type AdapterReport,
+  type Device,
+  type DeviceKind,
+} from "elapid";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import manifest from "../../package.json" with { type: "json" };
 import { flag, json, type Args, type Streams } from "../command.ts";
@@ -15,16 +23,31 @@ export const options = {
 
 interface Check {
   readonly kind: DeviceKind;
-  /** `missing` if the device does not exist here, which is no failure. */
-  readonly status: "right" | "wrong" | "missing";
+  /** `unavailable` if the device does not exist here, which is no failure. */
+  readonly status: "right" | "wrong" | "unavailable";
   /** The device, or why there is none. */
   readonly description: string;
   /** Largest difference from the host, over the largest logit. */
   readonly error?: number;
 }
 
+interface Report {
+  readonly elapid: string;
+  readonly runtime: string;
+  readonly platform: string;
+  readonly cores: number;
+  /** Bytes of the machine, and the most that a WASM device addresses. */
+  readonly memory: { readonly total: number; readonly free: number; readonly wasm: number };
+  readonly webgpu: Pick<AdapterReport, "reason" | "features" | "limits">;
+  readonly devices: readonly Check[];
+  /** What `--device auto` takes, and why. */
+  readonly auto: { readonly kind: DeviceKind; readonly description: string; readonly reason: string };
+}
+
 /** Tokens that the check runs the embedded model over. */
 const IDS = [[0, 433, 443, 259, 403, 12, 407, 283]];
+/** What 32-bit addresses reach. */
+const WASM_BYTES = 2 ** 32;
 /** Float32 sums in another order differ by less; a broken kernel by more. */
 const TOLERANCE = 1e-4;
 
@@ -37,12 +60,12 @@ export async function run({ values }: Args<typeof options>, { stdout, signal }: 
   using chosen = await openDevice("auto");
   const { reason, features, limits } = await probeAdapter();
 
-  const report = {
+  const report: Report = {
     elapid: manifest.version,
     runtime: runtimeName(),
     platform: `${process.platform} ${process.arch}`,
     cores: availableParallelism(),
-    memory: { total: totalmem(), free: freemem() },
+    memory: { total: totalmem(), free: freemem(), wasm: WASM_BYTES },
     webgpu: { reason, features, limits },
     devices,
     auto: { kind: chosen.kind, description: chosen.description, reason: chosen.reason },
@@ -67,7 +90,11 @@ async function check(
     return { kind, status: error < TOLERANCE ? "right" : "wrong", description, error };
   } catch (error) {
     signal.throwIfAborted();
-    return { kind, status: error instanceof UnsupportedError ? "missing" : "wrong", description: oneLine(error) };
+    return {
+      kind,
+      status: error instanceof UnsupportedError ? "unavailable" : "wrong",
+      description: oneLine(error).replace(/^Cannot open [^:]*: /, ""),
+    };
   }
 }
 
@@ -88,28 +115,12 @@ function runtimeName(): string {
   return bun ? `Bun ${bun}` : deno ? `Deno ${deno}` : `Node ${node}`;
 }
 
-function table({
-  elapid,
-  runtime,
-  platform,
-  cores,
-  memory,
-  devices,
-  auto,
-}: {
-  readonly elapid: string;
-  readonly runtime: string;
-  readonly platform: string;
-  readonly cores: number;
-  readonly memory: { readonly total: number; readonly free: number };
-  readonly devices: readonly Check[];
-  readonly auto: { readonly kind: DeviceKind; readonly reason: string };
-}): string {
+function table({ elapid, runtime, platform, cores, memory, devices, auto }: Report): string {
   return columns([
     ["elapid", elapid],
     ["runtime", `${runtime}, ${platform}`],
     ["cores", String(cores)],
-    ["memory", `${bytes(memory.total)}, ${bytes(memory.free)} free`],
+    ["memory", `${bytes(memory.total)}, ${bytes(memory.free)} free; a WASM device takes ${bytes(memory.wasm)} at most`],
     ...devices.map(
       ({ kind, status, description, error }) => [kind, `${verdict(status, error)}; ${description}`] as const,
     ),
