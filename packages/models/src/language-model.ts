@@ -156,6 +156,7 @@ export class LanguageModel {
   }
 
   #upload(ids: readonly (readonly number[])[]): Tensor {
+    if (ids.length === 0 || ids[0].length === 0) throw new RangeError("Cannot run the model: no tokens were given");
     for (const row of ids) checkIds(row, this.model.vocabSize);
     return matrix(this.device, ids, "ids");
   }

@@ -66,10 +66,11 @@ export async function fillParameters(
   const parameters = new Map([...model.parameters()].map(([path, tensor]) => [checkpointName(path, names), tensor]));
   checkNames(parameters, weights, ignored);
   for (const [name, parameter] of parameters) checkTensor(name, parameter, weights);
+  const buffer = new Uint8Array(4 * 2 ** 20);
   for (const [name, parameter] of parameters) {
     const { dtype } = weights.tensors.get(name)!;
     let offset = 0;
-    for await (const chunk of weights.chunks(name, { ...(signal && { signal }), chunkBytes: 4 * 2 ** 20 })) {
+    for await (const chunk of weights.chunks(name, { ...(signal && { signal }), buffer })) {
       const bytes = dtype === "f32" ? chunk : bytesOf(toFloat32(chunk, dtype));
       parameter.device.write(parameter, bytes, offset);
       offset += bytes.byteLength;

@@ -86,6 +86,9 @@ export class Mamba extends Module implements CausalModel {
 
   forward(ids: Tensor, { layers: carried, mask, logits: wanted = "all", onHidden }: ForwardOptions = {}): ForwardResult {
     const { embedding, layers, normF } = this.backbone;
+    if (carried !== undefined && carried.length !== layers.length) {
+      throw new TypeError(`Cannot run the model: the state has ${carried.length} layers but the model ${layers.length}; it is of another model`);
+    }
     const { device } = ids;
     using scope = device.scope();
     const hidden: (readonly [name: string, tensor: Tensor])[] = [];

@@ -44,6 +44,7 @@ export interface Backend {
   /** `unit` is the size of a row: memory that has to be cut in parts is cut between rows. */
   allocate(bytes: number, unit: number): Allocation;
   free(allocation: Allocation): void;
+  /** Takes the bytes as they are now; the caller may reuse them at once. */
   write(allocation: Allocation, offset: number, bytes: Uint8Array): void;
   /** A copy of the bytes, after everything that was enqueued before. */
   read(allocation: Allocation, offset: number, length: number): Promise<Uint8Array>;
