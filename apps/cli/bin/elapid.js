@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // in the tree before anything is built, so that npm can link the command when it installs
-import "../dist/main.js";
+await import("../dist/main.js");
