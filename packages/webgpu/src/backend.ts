@@ -1,20 +1,17 @@
 import {
-  byteWidth,
   DeviceLostError,
   OutOfMemoryError,
   runReference,
-  sizeOf,
   viewAs,
   type Allocation,
   type Backend,
   type OpCall,
-  type View,
 } from "@elapid/tensor";
-import { BufferPool, GpuMemory, partBytes, usage, type Span } from "./buffers.ts";
+import { BufferPool, GpuMemory, partBytes, usage } from "./buffers.ts";
 import { CommandQueue } from "./dispatch.ts";
 import { Faults } from "./faults.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
-import type { Part } from "./module.ts";
+import { byteLength, locate, piecesOf, type Piece } from "./pieces.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { makePlan, planKey, type Plan } from "./plan.ts";
 
@@ -129,13 +126,9 @@ export class WebGpuBackend implements Backend {
     const context: KernelContext = { attributes: call.attributes, given, features: this.#features };
     for (const kernel of this.#kernels.get(call.op.name) ?? []) {
       if (!kernel.suits(call.dims, context)) continue;
-      const tensors = this.#bind(kernel, call);
-      if (tensors === undefined) continue;
-      if (kernel.split === undefined) this.#enqueue(kernel, call, context, tensors);
-      else
-        for (const { part, span } of partsOf(call.inputs[kernel.split]!)) {
-          this.#enqueue(kernel, call, context, new Map(tensors).set(kernel.split, span), part);
-        }
+      const pieces = piecesOf(kernel, call, { maxBytes: this.#partLimit, alignment: this.alignment });
+      if (pieces === undefined) continue;
+      for (const piece of pieces) this.#enqueue(kernel, context, piece);
       return "kernel";
     }
     this.#runOnHost(call);
@@ -151,24 +144,10 @@ export class WebGpuBackend implements Backend {
     this.#device.destroy();
   }
 
-  /** Where each tensor is bound; nothing if the kernel cannot bind one as it lies. The split input is left to the parts. */
-  #bind({ op, split }: Kernel, { inputs, outputs }: OpCall): Map<string, Span> | undefined {
-    const found = new Map<string, Span>();
-    for (const { name } of [...op.inputs, ...op.outputs]) {
-      const view = inputs[name] ?? outputs[name];
-      if (view === undefined) continue;
-      const spans = locate(view);
-      if (name !== split && spans.length > 1) return undefined;
-      if (spans.some(({ offset }) => offset % this.alignment !== 0)) return undefined;
-      if (name !== split) found.set(name, spans[0]);
-      else if (!inWholeRows(view, spans)) return undefined;
-    }
-    return found;
-  }
-
-  #enqueue(kernel: Kernel, call: OpCall, context: KernelContext, tensors: Map<string, Span>, part?: Part): void {
-    const { name } = call.op;
-    const { steps, uniform, scratch } = this.#plan(kernel, call, context, part);
+  #enqueue(kernel: Kernel, context: KernelContext, piece: Piece): void {
+    const { name } = kernel.op;
+    const { tensors } = piece;
+    const { steps, uniform, scratch } = this.#plan(kernel, context, piece);
     const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: this.#pool.acquire(length) }));
     for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
     for (const { pipeline, binds, groups, bindGroups } of steps) {
@@ -182,10 +161,10 @@ export class WebGpuBackend implements Backend {
     for (const { buffer } of borrowed) this.#pool.release(buffer);
   }
 
-  #plan(kernel: Kernel, call: OpCall, context: KernelContext, part?: Part): Plan {
-    const key = planKey(kernel, call, context.given, part);
+  #plan(kernel: Kernel, context: KernelContext, piece: Piece): Plan {
+    const key = planKey(kernel, context, piece);
     let plan = this.#plans.get(key);
-    if (plan === undefined) plan = makePlan(this.#device, this.#pipelines, kernel, call, context, part);
+    if (plan === undefined) plan = makePlan(this.#device, this.#pipelines, kernel, context, piece);
     else this.#plans.delete(key);
     this.#plans.set(key, plan); // the one used last stands at the end
     if (this.#plans.size > MAX_PLANS) {
@@ -232,32 +211,4 @@ export class WebGpuBackend implements Backend {
 
 function memory(allocation: Allocation): GpuMemory {
   return allocation as GpuMemory;
-}
-
-function byteLength({ shape, dtype }: View): number {
-  return sizeOf(shape) * byteWidth(dtype);
-}
-
-function locate(view: View): Span[] {
-  return memory(view.allocation).locate(view.offset, byteLength(view));
-}
-
-function rowBytes({ shape, dtype }: View): number {
-  return sizeOf(shape.slice(1)) * byteWidth(dtype);
-}
-
-function inWholeRows(view: View, spans: readonly Span[]): boolean {
-  return spans.length === 1 || spans.every(({ length }) => length % rowBytes(view) === 0);
-}
-
-/** The parts in which a view lies, each with its rows. */
-function partsOf(view: View): { part: Part; span: Span }[] {
-  const spans = locate(view);
-  if (spans.length === 1) return [{ part: { first: 0, count: view.shape[0] }, span: spans[0] }];
-  let first = 0;
-  return spans.map((span) => {
-    const part = { first, count: span.length / rowBytes(view) };
-    first += part.count;
-    return { part, span };
-  });
 }

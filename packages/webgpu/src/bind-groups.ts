@@ -7,7 +7,13 @@ const MAX_KEPT = 64;
 export class BindGroupCache {
   readonly #kept = new Map<string, GPUBindGroup>();
 
-  get(device: GPUDevice, label: string, layout: GPUBindGroupLayout, uniform: GPUBuffer, spans: readonly Span[]): GPUBindGroup {
+  get(
+    device: GPUDevice,
+    label: string,
+    layout: GPUBindGroupLayout,
+    uniform: GPUBuffer,
+    spans: readonly Span[],
+  ): GPUBindGroup {
     let key = "";
     for (const { buffer, offset } of spans) key += `${numberOf(buffer)}+${offset} `;
     const known = this.#kept.get(key);

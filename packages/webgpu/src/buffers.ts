@@ -44,13 +44,12 @@ export class GpuMemory implements Allocation {
 }
 
 /**
- * Bytes of each part of memory that exceeds `limit`: whole rows of `unit` bytes and, where a part has room
- * for that many, a multiple of `alignment`, so that an aligned view stays aligned in its part.
+ * Bytes of each part of memory that exceeds `limit`: as many rows of `unit` bytes as fit, in lots of which
+ * even rows of one number fill `alignment`, so that a tensor with as many rows can be bound from there too.
  */
 export function partBytes(bytes: number, unit: number, limit: number, alignment: number): number {
   if (bytes <= limit) return Math.max(bytes, 1);
-  const aligned = (unit * alignment) / greatestCommonDivisor(unit, alignment);
-  for (const step of [aligned, unit, alignment]) {
+  for (const step of [unit * (alignment / 4), unit, alignment]) {
     if (step <= limit) return Math.floor(limit / step) * step;
   }
   return limit;
@@ -109,8 +108,4 @@ export class BufferPool {
       this.#kept.delete(size);
     }
   }
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

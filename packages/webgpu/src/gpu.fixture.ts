@@ -53,6 +53,7 @@ export const affine = defineOp({
 });
 
 export const affineKernel: Kernel = defineKernel(affine, {
+  along: "rows",
   workgroups: ({ rows }) => rows,
   source: () => wgsl`
     ${groupIndex}
@@ -77,6 +78,7 @@ export const pick = defineOp({
 });
 
 export const pickKernel: Kernel = defineKernel(pick, {
+  along: "count",
   split: "table",
   workgroups: ({ count }) => count,
   source: () => wgsl`

@@ -39,6 +39,11 @@ interface KernelTraits<D, A> {
    * holds the rows `dims.partFirst` to `dims.partFirst + dims.partCount`.
    */
   readonly split?: string;
+  /**
+   * The dim along which its work falls into independent pieces. Tensors that begin with it may be larger than
+   * one binding: the kernel then runs once for each range of it, which `dims` gives as the whole.
+   */
+  readonly along?: string;
 }
 
 export type KernelDefinition<D, A> = KernelTraits<D, A> & (Pass<D, A> | { readonly passes: readonly Pass<D, A>[] });
@@ -51,6 +56,7 @@ export interface Kernel {
   readonly integers: ReadonlySet<string>;
   readonly scratch: Readonly<Record<string, (dims: Sizes) => number>>;
   readonly split: string | undefined;
+  readonly along: string | undefined;
   readonly passes: readonly Pass<Sizes, Attributes>[];
 }
 
@@ -81,7 +87,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   op: Op<I, O, A>,
   definition: KernelDefinition<OpDims<I, O>, A>,
 ): Kernel {
-  const { algorithm, suits = () => true, integers = [], scratch = {}, split } = definition;
+  const { algorithm, suits = () => true, integers = [], scratch = {}, split, along } = definition;
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
   for (const { binds = tensors } of passes) {
@@ -96,7 +102,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
       );
     }
   }
-  return { op, algorithm, suits, integers: new Set(integers), scratch, split, passes } as unknown as Kernel;
+  return { op, algorithm, suits, integers: new Set(integers), scratch, split, along, passes } as unknown as Kernel;
 }
 
 /** Storage buffers that every WebGPU device lets a pass bind. */

@@ -1,8 +1,8 @@
-import type { OpCall } from "@elapid/tensor";
+import { BindGroupCache } from "./bind-groups.ts";
 import type { Grid } from "./dispatch.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
-import { bindingsOf, moduleText, uniformBytes, type Part } from "./module.ts";
-import { BindGroupCache } from "./bind-groups.ts";
+import { bindingsOf, moduleText, uniformBytes } from "./module.ts";
+import type { Piece } from "./pieces.ts";
 import { uniformBuffer, type Pipeline, type PipelineCache } from "./pipelines.ts";
 
 /** Workgroups that a device takes in one direction. */
@@ -22,36 +22,33 @@ export interface Plan {
   readonly scratch: ReadonlyMap<string, number>;
 }
 
-/** A call's name in the cache of plans: all that a plan depends on. */
-export function planKey(
-  kernel: Kernel,
-  { op, dims, attributes }: OpCall,
-  given: ReadonlySet<string>,
-  part?: Part,
-): string {
+/** The name of a plan: all that it depends on. */
+export function planKey(kernel: Kernel, { attributes, given }: KernelContext, { dims, part }: Piece): string {
   const sizes = Object.values(dims).join();
   const switches = Object.values(attributes).join();
   const optional = [...given].join();
-  return `${op.name}/${kernel.algorithm ?? ""}/${sizes}/${switches}/${optional}/${part?.first ?? ""}+${part?.count ?? ""}`;
+  return `${kernel.op.name}/${kernel.algorithm ?? ""}/${sizes}/${switches}/${optional}/${part?.first ?? ""}+${part?.count ?? ""}`;
 }
 
 export function makePlan(
   device: GPUDevice,
   pipelines: PipelineCache,
   kernel: Kernel,
-  call: OpCall,
   context: KernelContext,
-  part?: Part,
+  { dims, part }: Piece,
 ): Plan {
-  const { dims, attributes } = call;
   const sizes = { ...dims, partCount: part?.count ?? 0 };
   const steps = kernel.passes.map((pass) => {
     const bindings = bindingsOf(kernel, pass, context.given);
-    const pipeline = pipelines.get(call.op.name, moduleText(kernel, pass, dims, context), bindings);
-    return { pipeline, binds: bindings.map(({ name }) => name), groups: fold(pass.workgroups(sizes, context)), bindGroups: new BindGroupCache() };
+    return {
+      pipeline: pipelines.get(kernel.op.name, moduleText(kernel, pass, dims, context), bindings),
+      binds: bindings.map(({ name }) => name),
+      groups: fold(pass.workgroups(sizes, context)),
+      bindGroups: new BindGroupCache(),
+    };
   });
   const scratch = new Map(Object.entries(kernel.scratch).map(([name, elements]) => [name, 4 * elements(dims)]));
-  return { steps, uniform: uniformBuffer(device, uniformBytes(kernel, dims, attributes, part)), scratch };
+  return { steps, uniform: uniformBuffer(device, uniformBytes(kernel, dims, context.attributes, part)), scratch };
 }
 
 /** Lays a number of workgroups out in x, y and z; there may be a few more of them than asked for. */

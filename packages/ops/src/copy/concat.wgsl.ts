@@ -5,6 +5,7 @@ const WORKGROUP = 64;
 
 /** One invocation an element of `y`, which comes from `a` or from `b`. Nothing is shared; memory bounds it. */
 export const concatKernel = defineKernel(concatOp, {
+  along: "outer",
   workgroups: ({ outer, both, inner }) => Math.ceil((outer * both * inner) / WORKGROUP),
   source: () => wgsl`
     ${groupIndex}

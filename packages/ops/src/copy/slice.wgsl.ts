@@ -5,6 +5,7 @@ const WORKGROUP = 64;
 
 /** One invocation an element of `y`. Nothing is shared; memory bounds it. */
 export const sliceKernel = defineKernel(sliceOp, {
+  along: "outer",
   integers: ["start", "length"],
   workgroups: ({ outer, part, inner }) => Math.ceil((outer * part * inner) / WORKGROUP),
   source: () => wgsl`

@@ -8,6 +8,7 @@ const WORKGROUP = 64;
  * largest, each folded in workgroup memory in a fixed order. `logits` are read twice. Deterministic.
  */
 export const crossEntropyRows = defineKernel(crossEntropyOp, {
+  along: "rows",
   integers: ["ignoreIndex"],
   workgroups: ({ rows }) => rows,
   source: () => wgsl`

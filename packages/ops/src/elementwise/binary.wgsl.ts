@@ -6,6 +6,7 @@ const WORKGROUP = 64;
 /** One invocation an element of `a`; `b` is repeated. Nothing is shared; memory bounds it. */
 function binary(op: typeof binaryOps.add, apply: Wgsl): Kernel {
   return defineKernel(op, {
+    along: "rows",
     workgroups: ({ rows, size }) => Math.ceil((rows * size) / WORKGROUP),
     source: () => wgsl`
       ${groupIndex}

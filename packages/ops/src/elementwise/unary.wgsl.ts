@@ -8,6 +8,7 @@ const WORKGROUP = 64;
 /** One invocation an element. Nothing is shared; one read and one write each, so memory bounds it. */
 function unary(op: typeof siluOp, apply: Wgsl): Kernel {
   return defineKernel(op, {
+    along: "rows",
     workgroups: ({ rows }) => Math.ceil(rows / WORKGROUP),
     source: () => wgsl`
       ${groupIndex}

@@ -8,6 +8,7 @@ const WORKGROUP = 64;
  * one dispatch a part, which writes the rows that it has; ids outside the table belong to the first.
  */
 export const embeddingRows = defineKernel(embeddingOp, {
+  along: "rows",
   split: "weight",
   workgroups: ({ rows, features }) => Math.ceil((rows * features) / WORKGROUP),
   source: () => wgsl`

@@ -8,6 +8,7 @@ const WORKGROUP = 64;
  * distance from it, so nothing cancels. `x` is read three times. Deterministic.
  */
 export const layerNormRows = defineKernel(layerNormOp, {
+  along: "rows",
   workgroups: ({ rows }) => rows,
   source: () => wgsl`
     ${groupIndex}

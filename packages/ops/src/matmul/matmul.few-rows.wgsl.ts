@@ -16,6 +16,7 @@ export const FEW_ROWS = 8;
  * bounds it. Suits few rows, as in generation. Deterministic; the sums are those of `matmul.tiled.wgsl.ts`.
  */
 export const matmulFewRows = defineKernel(matmulOp, {
+  along: "rows",
   algorithm: "few-rows",
   split: "weight",
   suits: ({ rows }) => rows <= FEW_ROWS,

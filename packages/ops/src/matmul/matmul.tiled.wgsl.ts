@@ -15,6 +15,7 @@ const WORKGROUP = SIDE * SIDE;
  * are those of `matmul.few-rows.wgsl.ts`.
  */
 export const matmulTiled = defineKernel(matmulOp, {
+  along: "rows",
   algorithm: "tiled",
   split: "weight",
   workgroups: ({ rows, partCount }) => Math.ceil(rows / TILE) * Math.ceil(partCount / TILE),

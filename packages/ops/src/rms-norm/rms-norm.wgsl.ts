@@ -8,6 +8,7 @@ const WORKGROUP = 64;
  * workgroup memory in a fixed order, and all scale what they read. `x` is read twice. Deterministic.
  */
 export const rmsNormRows = defineKernel(rmsNormOp, {
+  along: "rows",
   workgroups: ({ rows }) => rows,
   source: () => wgsl`
     ${groupIndex}
@@ -36,6 +37,7 @@ export const rmsNormRows = defineKernel(rmsNormOp, {
 
 /** As `rmsNormRows`; the sum with the residual is written on the way and added again where it is scaled. */
 export const addRmsNormRows = defineKernel(addRmsNormOp, {
+  along: "rows",
   workgroups: ({ rows }) => rows,
   source: () => wgsl`
     ${groupIndex}

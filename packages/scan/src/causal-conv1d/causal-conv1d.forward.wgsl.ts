@@ -9,6 +9,7 @@ const WORKGROUP = 64;
  * `batch · inner · time · width`. Suits many channels; a long sequence of few leaves a GPU idle. Deterministic.
  */
 export const causalConv1dForward = defineKernel(causalConv1d, {
+  along: "batch",
   workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
   source: ({ width }, { attributes }) => wgsl`
     ${groupIndex}

@@ -18,6 +18,7 @@ const MAX_STATE = 256;
  * memory traffic is three times that of `y` beside the inputs. Suits many channels and any time, 1 included.
  */
 export const selectiveScanForward = defineKernel(selectiveScan, {
+  along: "batch",
   suits: ({ state }) => state >= 1 && state <= MAX_STATE,
   scratch: { step: ({ batch, time, inner }) => batch * time * inner },
   passes: [
