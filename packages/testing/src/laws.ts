@@ -1,17 +1,10 @@
-import type { AnyOp, Attributes, Port } from "@elapid/tensor";
+import type { Port } from "@elapid/tensor";
 import { expect } from "vitest";
 import type { Run } from "./backends.ts";
+import type { Call } from "./call.ts";
 import { expectClose } from "./close.ts";
 import { host } from "./host.ts";
-import { allSizes, shapeOfPort, type Arrays, type Sizes } from "./inputs.ts";
-
-/** One call of an op. */
-export interface Call {
-  readonly op: AnyOp;
-  readonly sizes: Sizes;
-  readonly inputs: Arrays;
-  readonly attributes?: Attributes;
-}
+import { allSizes, shapeOfPort, type Arrays } from "./inputs.ts";
 
 /** Asserts that a backend gives what the op's reference gives, relative to each output's peak. */
 export async function expectMatchesReference(

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openModelFiles } from "@elapid/loaders";
 import {
@@ -14,6 +14,7 @@ import { crossEntropy } from "@elapid/ops";
 import { concat, type Device, type Tensor } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { readSafetensors, type Values } from "../safetensors.ts";
+import { foldersIn } from "./folders.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
 /** What a checkpoint's folder says that its model does. */
@@ -47,10 +48,8 @@ const later: Readonly<Record<string, string>> = {
 /** Checks every checkpoint of the tree. */
 export async function* checkCheckpoints(directory: string, device: Device): AsyncGenerator<Check> {
   const root = join(directory, "checkpoints");
-  if (!existsSync(root)) return;
-  for (const name of readdirSync(root).toSorted()) {
+  for (const name of foldersIn(root)) {
     const folder = join(root, name);
-    if (!existsSync(join(folder, "expected.json"))) continue;
     const expected: Expected = {
       tensors: readSafetensors(join(folder, "expected.safetensors")),
       json: JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as Expected["json"],

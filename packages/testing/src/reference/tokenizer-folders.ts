@@ -1,13 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { foldersIn } from "./folders.ts";
 import type { Check } from "./report.ts";
 import { checkTokenizer, type ExpectedTokenizer } from "./tokenizers.ts";
 
 /** Checks every tokenizer of the tree. */
 export async function* checkTokenizers(directory: string): AsyncGenerator<Check> {
   const root = join(directory, "tokenizers");
-  if (!existsSync(root)) return;
-  for (const name of readdirSync(root).toSorted()) {
+  for (const name of foldersIn(root)) {
     const path = (file: string) => join(root, name, file);
     const json = (file: string): unknown =>
       existsSync(path(file)) ? JSON.parse(readFileSync(path(file), "utf8")) : undefined;

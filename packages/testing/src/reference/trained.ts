@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LanguageModel } from "@elapid/models";
 import type { Device } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { compareGreedy, openModel } from "./checkpoints.ts";
+import { foldersIn } from "./folders.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
 interface ExpectedText {
@@ -48,8 +49,7 @@ const aspects: Readonly<Record<string, Aspect>> = {
 /** Checks the models of the tree that were really trained. */
 export async function* checkTrained(directory: string, device: Device): AsyncGenerator<Check> {
   const root = join(directory, "trained");
-  if (!existsSync(root)) return;
-  for (const name of readdirSync(root).toSorted()) {
+  for (const name of foldersIn(root)) {
     const folder = join(root, name);
     const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as ExpectedText;
     const lm = await openModel(folder, device);

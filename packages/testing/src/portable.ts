@@ -1,0 +1,6 @@
+/** Checks that need neither Node nor Vitest, for the tests of other runtimes. */
+export { difference } from "./close.ts";
+export { PoisoningBackend } from "./poison.ts";
+export { checkTokenizer } from "./reference/tokenizers.ts";
+export { runArrays } from "./run.ts";
+export { samples } from "./samples.ts";

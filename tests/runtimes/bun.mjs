@@ -1,0 +1,3 @@
+import { runHere } from "./local.mjs";
+
+await runHere(`Bun ${Bun.version}`);

@@ -1,0 +1,3 @@
+import { runHere } from "./local.mjs";
+
+await runHere(`Node ${process.versions.node}`);

@@ -1,0 +1,127 @@
+/**
+ * The same checks for every runtime, on the built packages: each op on each backend against its reference, a golden
+ * checkpoint's greedy tokens, the embedded model, the tokenizers. Knows no runtime: files come through `read`.
+ */
+import { load } from "elapid";
+import { openModelFiles } from "@elapid/loaders";
+import { generateTokens, loadModel, resolveOptions } from "@elapid/models";
+import { kernels as opsWasm } from "@elapid/ops/wasm";
+import { kernels as opsWebGpu } from "@elapid/ops/webgpu";
+import { kernels as scanWasm } from "@elapid/scan/wasm";
+import { kernels as scanWebGpu } from "@elapid/scan/webgpu";
+import { Device, HostBackend, UnsupportedError } from "@elapid/tensor";
+import { checkTokenizer, difference, PoisoningBackend, runArrays, samples } from "@elapid/testing/portable";
+import { openWasm } from "@elapid/wasm";
+import { openWebGpu } from "@elapid/webgpu";
+
+/**
+ * @typedef {object} Environment
+ * @property {(path: string) => Promise<Uint8Array>} read a file of the repository
+ * @property {number} threads that WASM must be able to use here
+ */
+
+/** @typedef {{ passed: number, failed: string[], skipped: string[], devices: string[] }} Result */
+
+const wasmKernels = [...opsWasm, ...scanWasm];
+const webGpuKernels = [...opsWebGpu, ...scanWebGpu];
+const checkpoints = {
+  "mamba-untied": ["config.json", "model.safetensors"],
+  "ss-mamba1-mlp": ["config.json", "pytorch_model.bin"],
+};
+const tokenizers = ["bpe-split", "bytelevel", "llama", "unigram", "wordpiece"];
+
+/**
+ * Runs everything and says what came of it; nothing throws.
+ *
+ * @param {Environment} environment
+ * @returns {Promise<Result>}
+ */
+export async function runSuite({ read, threads }) {
+  /** @type {Result} */
+  const result = { passed: 0, failed: [], skipped: [], devices: [] };
+  /** @param {string} name @param {() => unknown} check */
+  const test = async (name, check) => {
+    try {
+      await check();
+      result.passed++;
+    } catch (error) {
+      result.failed.push(`${name}: ${error?.stack ?? error}`);
+    }
+  };
+  const json = async (path) => JSON.parse(new TextDecoder().decode(await read(path)));
+
+  const opening = {
+    [`wasm, ${threads} threads`]: () => openWasm({ kernels: wasmKernels, threads }),
+    "wasm, SIMD128, 1 thread": () =>
+      openWasm({ kernels: wasmKernels, simd: "simd128", threads: 1, sharedMemory: false }),
+    webgpu: () => openWebGpu({ kernels: webGpuKernels, allowSoftware: true }),
+  };
+  const host = new Device(new HostBackend());
+  for (const [name, open] of Object.entries(opening)) {
+    const backend = await open().catch((error) => error);
+    if (backend instanceof Error) {
+      const list = backend instanceof UnsupportedError ? result.skipped : result.failed;
+      list.push(`${name}: ${backend.message}`);
+      continue;
+    }
+    const device = new Device(new PoisoningBackend(backend), { strict: true });
+    result.devices.push(device.description);
+    for (const call of samples)
+      await test(`${call.op.name} on ${name}`, () => compareWithReference(device, host, call));
+    for (const [checkpoint, files] of Object.entries(checkpoints)) {
+      await test(`${checkpoint} on ${name}`, () =>
+        compareGreedy(device, `golden/checkpoints/${checkpoint}`, files, read, json));
+    }
+    await test(`memory on ${name}`, () => equal(device.liveBytes, 0));
+    device.dispose();
+  }
+
+  await test("the embedded model", async () => {
+    const { greedy } = await json("golden/stories/expected.json");
+    const lm = await load("@elapid/stories", { device: "wasm", threads });
+    let text = greedy.prompt;
+    for await (const piece of lm.generate(greedy.prompt, { maxTokens: 60, temperature: 0 })) text += piece;
+    lm.dispose();
+    equal(text, greedy.text.slice(0, text.length));
+    if (text.length < 200) throw new Error(`only ${text.length} characters were written`);
+  });
+
+  for (const name of tokenizers) {
+    const folder = `golden/tokenizers/${name}`;
+    const { passed, failed } = checkTokenizer({
+      name,
+      tokenizer: await json(`${folder}/tokenizer.json`),
+      config: await json(`${folder}/tokenizer_config.json`),
+      expected: await json(`${folder}/expected.json`),
+    });
+    result.passed += passed.length;
+    result.failed.push(...failed.map(({ id, what }) => `${id}: ${what}`));
+  }
+  return result;
+}
+
+async function compareWithReference(device, host, { op, sizes, inputs, attributes }) {
+  const expected = await runArrays(host, op, sizes, inputs, attributes);
+  const actual = await runArrays(device, op, sizes, inputs, attributes);
+  for (const name in expected) {
+    const { error, tolerance } = difference(actual[name], expected[name], { relative: 1e-5 });
+    if (!(error <= tolerance)) throw new Error(`${name} is off by ${error}, allowed is ${tolerance}`);
+  }
+}
+
+async function compareGreedy(device, folder, names, read, json) {
+  const files = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await read(`${folder}/${name}`)])),
+  );
+  const { greedy } = await json(`${folder}/expected.json`);
+  const lm = await loadModel(await openModelFiles({ files }), device);
+  const options = resolveOptions({ temperature: 0, maxTokens: greedy.new_tokens.length });
+  const ids = [];
+  for await (const { id } of generateTokens(lm.model, device, [greedy.prompt], options, () => false)) ids.push(id);
+  lm.dispose();
+  equal(`${ids}`, `${greedy.new_tokens}`);
+}
+
+function equal(actual, expected) {
+  if (actual !== expected) throw new Error(`${JSON.stringify(actual)} is not ${JSON.stringify(expected)}`);
+}
