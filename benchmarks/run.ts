@@ -5,6 +5,7 @@ interface Benchmark {
 }
 
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
+  load: () => import("./load.ts"),
   peers: () => import("./peers.ts"),
 };
 
