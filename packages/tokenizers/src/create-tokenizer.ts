@@ -80,14 +80,13 @@ export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFi
 function readAddedTokens(json: JsonField, settings: JsonField): AddedToken[] {
   const listed = json.get("added_tokens");
   const tokens = listed.present ? listed.items().map((item) => readAddedToken(item)) : [];
-  const known = new Set(tokens.map((token) => token.id));
   const decoder = settings.get("added_tokens_decoder");
-  for (const [id, item] of decoder.present
-    ? Object.keys(decoder.object()).map((id) => [Number(id), decoder.get(id)] as const)
-    : []) {
-    if (!Number.isSafeInteger(id) || id < 0)
-      decoder.invalid(`has the key ${JSON.stringify(item.path)}, needed a token id`);
-    if (!known.has(id)) tokens.push(readAddedToken(item, id));
+  if (!decoder.present) return tokens;
+  const known = new Set(tokens.map((token) => token.id));
+  for (const key of Object.keys(decoder.object())) {
+    const id = Number(key);
+    if (!Number.isSafeInteger(id) || id < 0) decoder.invalid(`has the key "${key}", needed a token id`);
+    if (!known.has(id)) tokens.push(readAddedToken(decoder.get(key), id));
   }
   return tokens;
 }

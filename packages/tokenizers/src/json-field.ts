@@ -26,13 +26,18 @@ export class JsonField {
     return this.value as Record<string, unknown>;
   }
 
-  items(): JsonField[] {
+  array(): readonly unknown[] {
     if (!Array.isArray(this.value)) this.wrongKind("an array");
-    return (this.value as unknown[]).map((item, i) => new JsonField(this.file, `${this.path}[${i}]`, item));
+    return this.value as unknown[];
   }
 
-  entries(): JsonField[] {
-    return Object.keys(this.object()).map((name) => this.get(name));
+  /** The item `index` of an array. */
+  at(index: number): JsonField {
+    return new JsonField(this.file, `${this.path}[${index}]`, this.array()[index]);
+  }
+
+  items(): JsonField[] {
+    return this.array().map((_, i) => this.at(i));
   }
 
   string(fallback?: string): string {
@@ -74,4 +79,12 @@ function describe(value: unknown): string {
   if (typeof value === "object") return "an object";
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   return String(value);
+}
+
+/** Reads a field that names its own `type`, with the reader of that name. @throws SyntaxError for an unknown type. */
+export function readByType<T>(field: JsonField, readers: Readonly<Record<string, (field: JsonField) => T>>): T {
+  const type = field.get("type");
+  const name = type.string();
+  if (!Object.hasOwn(readers, name)) type.invalid(`is "${name}", known are ${Object.keys(readers).join(", ")}`);
+  return readers[name](field);
 }

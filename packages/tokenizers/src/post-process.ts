@@ -1,4 +1,4 @@
-import type { JsonField } from "./json-field.ts";
+import { readByType, type JsonField } from "./json-field.ts";
 import type { Pieces } from "./models/vocab.ts";
 
 /** Tokens with, for each, the number of the sequence it belongs to. */
@@ -43,7 +43,7 @@ const readers: Record<string, (field: JsonField) => PostProcess> = {
     return (sequences, specialTokens) => fill(sequences.length === 1 ? single : pair, sequences, specialTokens);
   },
   Sequence: (field) => {
-    // of all processors only these two leave the tokens alone, so at most one of a sequence adds any
+    // ByteLevel only mends offsets; of the others none is made to follow another
     const steps = field.get("processors").items();
     const adding = steps.filter((step) => step.get("type").value !== "ByteLevel");
     if (adding.length > 1) field.get("processors").invalid("has more than one processor that adds tokens");
@@ -54,9 +54,7 @@ const readers: Record<string, (field: JsonField) => PostProcess> = {
 /** Reads the `post_processor` of a tokenizer.json; none joins sequences as they are. @throws SyntaxError for an unknown type. */
 export function readPostProcessor(field: JsonField): PostProcess {
   if (!field.present) return joinSequences;
-  const type = field.get("type");
-  const read = Object.hasOwn(readers, type.string()) ? readers[type.string()] : undefined;
-  return read?.(field) ?? type.invalid(`is "${type.string()}", known are ${Object.keys(readers).join(", ")}`);
+  return readByType(field, readers);
 }
 
 interface SpecialPart {

@@ -1,4 +1,4 @@
-import type { JsonField } from "../json-field.ts";
+import { readByType, type JsonField } from "../json-field.ts";
 import { readPattern } from "../text/pattern.ts";
 import { chain, mapTokens, type DecodeStep } from "./sink.ts";
 import {
@@ -46,7 +46,5 @@ const readers: Record<string, (field: JsonField) => DecodeStep> = {
 /** Reads the `decoder` of a tokenizer.json; none puts a space between tokens. @throws SyntaxError for an unknown type. */
 export function readDecoder(field: JsonField): DecodeStep {
   if (!field.present) return spaced;
-  const type = field.get("type");
-  const read = Object.hasOwn(readers, type.string()) ? readers[type.string()] : undefined;
-  return read?.(field) ?? type.invalid(`is "${type.string()}", known are ${Object.keys(readers).join(", ")}`);
+  return readByType(field, readers);
 }

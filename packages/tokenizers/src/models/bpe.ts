@@ -88,13 +88,16 @@ function readSymbols(field: JsonField, { vocab, prefix, suffix, unkId }: SymbolO
 
 /** Reads merges, written as `"a b"` or `["a", "b"]`. @throws SyntaxError for a merge of or into an unknown token. */
 function readMerges(field: JsonField, vocab: Vocab, prefix: string): MergeRule[] {
-  return field.items().map((item) => {
-    const pair = typeof item.value === "string" ? item.value.split(" ") : item.value;
-    if (!Array.isArray(pair) || pair.length !== 2 || pair.some((token) => typeof token !== "string"))
-      item.wrongKind("two tokens");
-    const [left, right] = pair as [string, string];
+  return field.array().map((value, i) => {
+    const pair: unknown = typeof value === "string" ? value.split(" ") : value;
+    if (!isPair(pair)) return field.at(i).wrongKind("two tokens");
+    const [left, right] = pair;
     const idOf = (token: string) =>
-      vocab.idOf.get(token) ?? item.invalid(`names "${token}", which is not in model.vocab`);
+      vocab.idOf.get(token) ?? field.at(i).invalid(`names "${token}", which is not in model.vocab`);
     return { left: idOf(left), right: idOf(right), merged: idOf(left + right.slice(prefix.length)) };
   });
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && typeof value[1] === "string";
 }

@@ -1,4 +1,4 @@
-import type { JsonField } from "../json-field.ts";
+import { readByType, type JsonField } from "../json-field.ts";
 import { readBpe } from "./bpe.ts";
 import { readUnigram } from "./unigram.ts";
 import type { Model } from "./vocab.ts";
@@ -14,10 +14,7 @@ const readers: Record<string, (field: JsonField) => Model> = {
 
 /** Reads the `model` of a tokenizer.json. @throws SyntaxError for an unknown type. */
 export function readModel(field: JsonField): Model {
-  const type = field.get("type").present ? field.get("type").string() : guessType(field);
-  return Object.hasOwn(readers, type)
-    ? readers[type](field)
-    : field.get("type").invalid(`is "${type}", known are ${Object.keys(readers).join(", ")}`);
+  return field.get("type").present ? readByType(field, readers) : readers[guessType(field)](field);
 }
 
 /** Files written before tokenizers 0.9 do not name the type. */

@@ -64,7 +64,9 @@ export function readUnigram(field: JsonField): Model {
     }
     const known = id ?? unkId;
     if (known === undefined)
-      throw new RangeError(`Cannot encode "${text}": no token covers it and the model has no unknown token`);
+      throw new RangeError(
+        `Cannot encode "${text.slice(0, 20)}": no token covers it and the model has no unknown token`,
+      );
     out.ids.push(known);
     out.texts.push(text);
   }
@@ -102,14 +104,13 @@ function buildTrie(vocab: Vocab): TrieNode {
 }
 
 function readScores(field: JsonField): { tokens: string[]; scores: number[] } {
-  if (!Array.isArray(field.value)) field.wrongKind("an array of [token, score]");
   const tokens: string[] = [];
   const scores: number[] = [];
-  for (const item of field.items()) {
-    const [token, score] = Array.isArray(item.value) ? item.value : [];
-    if (typeof token !== "string" || typeof score !== "number") item.wrongKind("[token, score]");
+  field.array().forEach((item, i) => {
+    const [token, score] = Array.isArray(item) ? item : [];
+    if (typeof token !== "string" || typeof score !== "number") field.at(i).wrongKind("[token, score]");
     tokens.push(token);
     scores.push(score);
-  }
+  });
   return { tokens, scores };
 }

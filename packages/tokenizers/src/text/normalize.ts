@@ -1,4 +1,4 @@
-import type { JsonField } from "../json-field.ts";
+import { readByType, type JsonField } from "../json-field.ts";
 import { PrecompiledNormalizer } from "../library.ts";
 import { bytesToChars } from "./bytes.ts";
 import { readPattern } from "./pattern.ts";
@@ -47,9 +47,7 @@ const readers: Record<string, (field: JsonField) => Normalize> = {
 /** Reads the `normalizer` of a tokenizer.json; none leaves text as it is. @throws SyntaxError for an unknown type. */
 export function readNormalizer(field: JsonField): Normalize {
   if (!field.present) return (text) => text;
-  const type = field.get("type");
-  const read = Object.hasOwn(readers, type.string()) ? readers[type.string()] : undefined;
-  return read?.(field) ?? type.invalid(`is "${type.string()}", known are ${Object.keys(readers).join(", ")}`);
+  return readByType(field, readers);
 }
 
 /** Without the one rule of JavaScript's that looks at neighbours: a sigma at the end of a word stays σ. */

@@ -1,4 +1,4 @@
-import type { JsonField } from "../json-field.ts";
+import { readByType, type JsonField } from "../json-field.ts";
 import { bytesToChars } from "./bytes.ts";
 import { literalPattern, readPattern } from "./pattern.ts";
 import { splitAt, splitBehaviors, type SplitBehavior } from "./split.ts";
@@ -65,9 +65,7 @@ const readers: Record<string, (field: JsonField) => PreTokenize> = {
 /** Reads the `pre_tokenizer` of a tokenizer.json; none leaves text in one piece. @throws SyntaxError for an unknown type. */
 export function readPreTokenizer(field: JsonField): PreTokenize {
   if (!field.present) return (text) => [text];
-  const type = field.get("type");
-  const read = Object.hasOwn(readers, type.string()) ? readers[type.string()] : undefined;
-  return read?.(field) ?? type.invalid(`is "${type.string()}", known are ${Object.keys(readers).join(", ")}`);
+  return readByType(field, readers);
 }
 
 function readBehavior(field: JsonField, fallback?: SplitBehavior): SplitBehavior {
