@@ -8,17 +8,18 @@ import {
   type OpCall,
   type View,
 } from "@elapid/tensor";
-import { MAX_ARGS } from "./control.ts";
 import type { WasmKernel } from "./kernel.ts";
-import { Block, BLOCK_ALIGNMENT, Heap } from "./memory.ts";
+import { type Block, BLOCK_ALIGNMENT, Heap } from "./memory.ts";
 import { detectSimd, instantiate, moduleBytes, type SimdBuild } from "./module.ts";
 import { canShareMemory, hardwareThreads } from "./runtime.ts";
 import { ThreadPool } from "./threads.ts";
 
 /** Memory bandwidth, not arithmetic, limits a model on more threads than this. */
 const MAX_DEFAULT_THREADS = 8;
-/** Elementary steps below which a call runs on the caller's thread, for waking the others takes as long. */
-const WORTH_SHARING = 16_384;
+/** Elementary steps that are worth a chunk: a thread takes one in about 0.1 µs, and does it in some µs. */
+const CHUNK_STEPS = 8192;
+/** Chunks for each thread, so that all of them end at about the same time. */
+const CHUNKS_PER_THREAD = 8;
 
 /** How `openWasm` opens a device. */
 export interface WasmOptions {
@@ -56,7 +57,9 @@ export async function openWasm({
     throw new RangeError(`${action}: threads is ${threads} but a whole number of at least 1 was needed`);
   }
   if (threads > 1 && !sharedMemory) {
-    throw new UnsupportedError(`${action}: ${threads} threads need shared memory, which a page has when it is cross-origin isolated`);
+    throw new UnsupportedError(
+      `${action}: ${threads} threads need shared memory, which a page has when it is cross-origin isolated`,
+    );
   }
   if (simd === undefined || (simd === "relaxed" && detectSimd() !== "relaxed")) {
     throw new UnsupportedError(`${action}: this engine has no ${simd === undefined ? "" : "relaxed "}WebAssembly SIMD`);
@@ -73,7 +76,9 @@ export async function openWasm({
     kernels: entries.map(([module, entry], i) => {
       const found = loaded[module][entry];
       if (found === undefined) {
-        throw new TypeError(`${action}: module "${modules[module].name}" has no function "${entry}" for "${kernels[i].op.name}"`);
+        throw new TypeError(
+          `${action}: module "${modules[module].name}" has no function "${entry}" for "${kernels[i].op.name}"`,
+        );
       }
       return found;
     }),
@@ -104,7 +109,6 @@ class WasmBackend implements Backend {
   readonly #heap: Heap;
   readonly #pool: ThreadPool;
   readonly #kernels = new Map<string, Prepared[]>();
-  readonly #args = new Int32Array(MAX_ARGS);
   #scratch: Block | undefined;
 
   constructor(heap: Heap, pool: ThreadPool, kernels: readonly WasmKernel[], simd: SimdBuild) {
@@ -165,14 +169,26 @@ class WasmBackend implements Backend {
       filled.outputs[name] = addressOf(view);
       moved += sizeOf(view.shape);
     }
-    this.#args.set(kernel.args(filled));
+    const args = kernel.args(filled);
     const units = kernel.units(dims);
     const steps = kernel.cost === undefined ? moved : units * kernel.cost(dims);
-    const alone = this.#pool.threads === 1 || steps < WORTH_SHARING;
-    const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes));
-    const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.threads);
-    if (alone) this.#pool.runAlone(index, 0, units, this.#args, scratch);
-    else this.#pool.run(index, units, kernel.grain ?? 1, this.#args, scratch, scratchBytes);
+    const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
+    const alone = this.#pool.threads === 1 || chunks < 2;
+    const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes), BLOCK_ALIGNMENT);
+    const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.slots);
+    try {
+      if (alone) {
+        this.#pool.runAlone(index, 0, units, args, scratch);
+      } else {
+        const chunkUnits = roundUp(Math.ceil(units / chunks), kernel.grain ?? 1);
+        this.#pool.run({ kernel: index, units, chunkUnits, args, scratch, scratchBytes });
+      }
+    } catch (cause) {
+      throw new Error(
+        `Cannot run "${call.op.name}": its kernel "${kernel.entry}" failed: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
     return "kernel";
   }
 
@@ -214,7 +230,6 @@ function namesGiven(inputs: OpCall["inputs"]): ReadonlySet<string> {
   return names;
 }
 
-/** Up to whole cache lines, so that threads do not write into each other's. */
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
 }

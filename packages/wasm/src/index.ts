@@ -1,3 +1,10 @@
 export { openWasm, type WasmOptions } from "./backend.ts";
-export { defineKernel, f32Bits, type KernelCall, type KernelDefinition, type KernelModule, type WasmKernel } from "./kernel.ts";
+export {
+  defineKernel,
+  f32Bits,
+  type KernelCall,
+  type KernelDefinition,
+  type KernelModule,
+  type WasmKernel,
+} from "./kernel.ts";
 export type { SimdBuild } from "./module.ts";

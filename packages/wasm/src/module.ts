@@ -16,7 +16,9 @@ export function detectSimd(): SimdBuild | undefined {
   if (WebAssembly.validate(relaxedProbe)) return "relaxed";
   // Node 20 and 22 have relaxed SIMD behind a flag, which other engines do not know
   try {
-    builtin<{ setFlagsFromString(flag: string): void }>("node:v8")?.setFlagsFromString("--experimental-wasm-relaxed-simd");
+    builtin<{ setFlagsFromString(flag: string): void }>("node:v8")?.setFlagsFromString(
+      "--experimental-wasm-relaxed-simd",
+    );
   } catch {
     return "simd128";
   }
@@ -71,7 +73,9 @@ export function unshareMemory(bytes: Uint8Array, name: string): void {
     bytes[at + 1] &= ~SHARED;
     return;
   }
-  throw new SyntaxError(`Cannot load the kernels of "${name}": a module whose one import is a shared memory was needed`);
+  throw new SyntaxError(
+    `Cannot load the kernels of "${name}": a module whose one import is a shared memory was needed`,
+  );
 }
 
 export type KernelFunction = (begin: number, end: number, scratch: number, ...args: readonly number[]) => void;

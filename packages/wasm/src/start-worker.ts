@@ -6,7 +6,6 @@ const START_TIMEOUT = 10_000;
 
 /** A running worker, ready for jobs. */
 export interface RunningWorker {
-  readonly line: number;
   stop(): void;
 }
 
@@ -35,7 +34,7 @@ export async function startWorker(setup: WorkerSetup): Promise<RunningWorker> {
       timer = setTimeout(() => reject(new Error(`no answer in ${START_TIMEOUT / 1000} s`)), START_TIMEOUT);
     });
     if (answer !== "ready") throw new Error(String(answer));
-    return { line: setup.line, stop };
+    return { stop };
   } catch (error) {
     stop();
     throw error;

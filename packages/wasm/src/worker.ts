@@ -6,8 +6,8 @@ export interface WorkerSetup {
   readonly modules: readonly Uint8Array[];
   /** Module and exported function of each kernel, in the caller's order. */
   readonly entries: readonly (readonly [module: number, name: string])[];
-  /** Place of the worker's line in the control page. */
-  readonly line: number;
+  /** Number of this thread; the caller is 0. */
+  readonly thread: number;
   /** Milliseconds that a worker spins before it sleeps. */
   readonly patience: number;
 }
@@ -20,7 +20,7 @@ const args = Array.from({ length: MAX_ARGS }, (_, i) => `control[${control.args 
  */
 const serve = `
 const serve = (port) => {
-  port.onmessage = async ({ data: { memory, modules, entries, line, patience } }) => {
+  port.onmessage = async ({ data: { memory, modules, entries, thread, patience } }) => {
     let kernels;
     try {
       const loaded = await Promise.all(modules.map((bytes) => WebAssembly.instantiate(bytes, { env: { memory } })));
@@ -29,7 +29,7 @@ const serve = (port) => {
       port.postMessage(String(error));
       return;
     }
-    const control = new Int32Array(memory.buffer, ${control.address}, ${control.workers} + line + ${control.line});
+    const control = new Int32Array(memory.buffer, ${control.address}, ${control.length});
     const pause = Atomics.pause ?? (() => {});
     let job = Atomics.load(control, ${control.job});
     port.postMessage("ready");
@@ -47,15 +47,21 @@ const serve = (port) => {
         Atomics.sub(control, ${control.sleepers}, 1);
       }
       job = Atomics.load(control, ${control.job});
-      const kernel = kernels[control[${control.kernel}]];
-      if (kernel === undefined) return;
+      // first active, then a chunk: so the caller waits for whoever may have one
+      Atomics.add(control, ${control.active}, 1);
       try {
-        kernel(control[line + ${control.begin}], control[line + ${control.end}], control[line + ${control.scratch}], ${args});
+        let chunk;
+        while ((chunk = Atomics.add(control, ${control.next}, 1)) < control[${control.chunks}]) {
+          const begin = chunk * control[${control.chunkUnits}];
+          const end = Math.min(begin + control[${control.chunkUnits}], control[${control.units}]);
+          const scratch = control[${control.scratch}] + thread * control[${control.scratchBytes}];
+          kernels[control[${control.kernel}]](begin, end, scratch, ${args});
+        }
       } catch {
-        control[line + ${control.trapped}] = 1;
+        control[${control.trapped}] = 1;
       }
-      Atomics.store(control, line + ${control.done}, job);
-      if (Atomics.load(control, ${control.callerSleeps}) !== 0) Atomics.notify(control, line + ${control.done});
+      const others = Atomics.sub(control, ${control.active}, 1) - 1;
+      if (others === 0 && Atomics.load(control, ${control.callerSleeps}) !== 0) Atomics.notify(control, ${control.active});
     }
   };
 };

@@ -12,7 +12,13 @@ const common = {
   units: ({ out }: Dims) => out,
   cost: ({ rows, in: inner }: Dims) => rows * inner,
   args: ({ dims: { rows, in: inner, out }, inputs: { x, weight, bias }, outputs: { y } }) => [
-    x, weight, bias, y, rows, inner, out,
+    x,
+    weight,
+    bias,
+    y,
+    rows,
+    inner,
+    out,
   ],
 } satisfies Partial<KernelDefinition<Dims, object, "x" | "weight" | "bias", "y">>;
 

@@ -1,0 +1,110 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { testModule } from "./fixture.ts";
+import { f32Bits } from "./kernel.ts";
+import { Heap } from "./memory.ts";
+import { instantiate, moduleBytes } from "./module.ts";
+import { ThreadPool } from "./threads.ts";
+
+const UNITS = 500;
+const bytes = moduleBytes(await testModule(), "simd128", true);
+
+async function openPool(threads: number) {
+  const heap = new Heap(true);
+  const [{ scale, trap }] = await instantiate([bytes], heap.memory);
+  const entries = [
+    [0, "scale"],
+    [0, "trap"],
+  ] as const;
+  const pool = await ThreadPool.open({
+    memory: heap.memory,
+    modules: [bytes],
+    entries,
+    kernels: [scale, trap],
+    threads,
+  });
+  const [x, y, first] = [0, 1, 2].map(() => heap.allocate(UNITS * 4).address);
+  const scratch = heap.allocate(64 * threads).address;
+  const floats = (address: number) => new Float32Array(heap.memory.buffer, address, UNITS);
+  floats(x).forEach((_, i, all) => (all[i] = Math.fround(Math.sin(i))));
+  return {
+    pool,
+    x: floats(x),
+    /** Outputs of the scale kernel, poisoned before. */
+    scale(units: number, chunkUnits: number, factor: number) {
+      floats(y).fill(NaN);
+      floats(first).fill(NaN);
+      const args = [x, y, first, f32Bits(factor)];
+      pool.run({ kernel: 0, units, chunkUnits, args, scratch, scratchBytes: 64 });
+      return { y: floats(y).slice(), first: floats(first).slice() };
+    },
+    trap: (unit: number) =>
+      pool.run({ kernel: 1, units: UNITS, chunkUnits: 1, args: [unit], scratch, scratchBytes: 64 }),
+  };
+}
+
+describe.each([1, 2, 3, 5])("a pool of %i threads", async (threads) => {
+  const opened = await openPool(threads);
+  afterAll(() => opened.pool.stop());
+
+  test("does every unit once, in chunks of the size asked for, with scratch of its own", () =>
+    fc.assert(
+      fc.property(fc.nat(UNITS), fc.integer({ min: 1, max: 200 }), (units, chunkUnits) => {
+        const { y, first } = opened.scale(units, chunkUnits, 0.1);
+        expect(y).toEqual(opened.x.map((value, i) => (i < units ? value * Math.fround(0.1) : NaN)));
+        expect(first).toEqual(first.map((_, i) => (i < units ? i - (i % chunkUnits) : NaN)));
+      }),
+      { numRuns: 300 },
+    ));
+
+  test("wakes up after it slept", async () => {
+    const awake = opened.scale(UNITS, 1, 3);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(opened.scale(UNITS, 1, 3)).toEqual(awake);
+  });
+
+  test.each([0, UNITS - 1])("throws what unit %i throws, and goes on", (unit) => {
+    expect(() => opened.trap(unit)).toThrow(/unreachable|trapped on a worker/);
+    expect(() => opened.trap(-1)).not.toThrow();
+  });
+});
+
+test("a worker that does not start is left out, and said to be", async () => {
+  const { memory } = new Heap(true);
+  const pool = await ThreadPool.open({
+    memory,
+    modules: [Uint8Array.of(1, 2, 3)],
+    entries: [],
+    kernels: [],
+    threads: 3,
+  });
+  expect(pool.threads).toBe(1);
+  expect(pool.failure).toMatch(/^a worker did not start: .*WebAssembly/);
+});
+
+test("idle threads use no processor time", async () => {
+  const { pool, scale } = await openPool(3);
+  scale(UNITS, 1, 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const before = process.cpuUsage();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(100);
+  pool.stop();
+});
+
+test("a process with an open device ends by itself", async () => {
+  const program = `
+    import { openWasm } from "@elapid/wasm";
+    const backend = await openWasm({ kernels: [], threads: 3 });
+    console.log(backend.description);
+  `;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=@elapid/source", "--input-type=module", "--eval", program],
+    { cwd: import.meta.dirname, timeout: 30_000 },
+  );
+  expect(stdout).toMatch(/^wasm: (relaxed SIMD|SIMD128), 3 threads\n$/);
+});
