@@ -50,7 +50,7 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
   }
 }
 
-/** Where a parser writes, and that it throws instead of exiting. */
+/** What all parsers have in common: they write to the streams, and throw instead of exiting. */
 function frame(parser: Parser, { stdout, stderr }: Streams): Parser {
   return parser
     .helpOption("-h, --help", "print this help")
@@ -59,16 +59,12 @@ function frame(parser: Parser, { stdout, stderr }: Streams): Parser {
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
-      outputError: (text, write) =>
-        write(
-          `${text
-            .trim()
-            .replace(/^error: /, "elapid: ")
-            .replaceAll(/\s*\n\s*/g, " ")}\n`,
-        ),
+      // commander puts its advice, such as the nearest option, on a second line
+      outputError: (text, write) => write(`elapid: ${oneLine(text.replace(/^error: /, ""))}\n`),
     });
 }
 
+/** Tells a parser what a command takes. */
 function declare(parser: Parser, { summary, operands, options }: Command): Parser {
   parser.description(summary).option("--verbose", "print where an error came from");
   if (operands) parser.arguments(operands);

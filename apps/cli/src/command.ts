@@ -5,7 +5,7 @@ export interface Streams {
   readonly stdin: Readable;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Aborts when the user presses Ctrl-C or whoever reads the output has gone. */
+  /** Aborts when the user presses Ctrl-C. */
   readonly signal: AbortSignal;
 }
 

@@ -1,14 +1,17 @@
 import { main } from "./cli.ts";
+import { INTERRUPTED } from "./command.ts";
 
 const interruption = new AbortController();
+let exitCodeWhenInterrupted = INTERRUPTED;
 
 // the second Ctrl-C does not wait for the token at work
 for (const [signal, exitCode] of [
-  ["SIGINT", 130],
+  ["SIGINT", INTERRUPTED],
   ["SIGTERM", 143],
 ] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(exitCode);
+    exitCodeWhenInterrupted = exitCode;
     interruption.abort();
   });
 }
@@ -22,4 +25,5 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const { stdin, stdout, stderr } = process;
-process.exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, signal: interruption.signal });
+const exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, signal: interruption.signal });
+process.exitCode = exitCode === INTERRUPTED ? exitCodeWhenInterrupted : exitCode;

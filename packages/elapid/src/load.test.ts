@@ -79,6 +79,11 @@ test("names what is not supported yet", async () => {
   await expect(load("state-spaces/mamba-130m-hf", { revision: "main" })).rejects.toThrow(/revision "main"/);
 });
 
+test("names the nearest option where one is unknown", async () => {
+  const options = JSON.parse('{ "devcie": "wasm" }');
+  await expect(load("@elapid/stories", options)).rejects.toThrow('no option "devcie"; the nearest is "device"');
+});
+
 test("frees everything when it is aborted", async () => {
   using device = await openDevice("host");
   const signal = AbortSignal.abort(new Error("enough"));

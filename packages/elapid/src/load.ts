@@ -1,3 +1,4 @@
+import { closest } from "fastest-levenshtein";
 import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "@elapid/loaders";
 import { loadModel, type LanguageModel } from "@elapid/models";
 import type { PackagedModel } from "@elapid/stories";
@@ -27,8 +28,10 @@ export interface LoadOptions extends OpenDeviceOptions, OpenModelOptions {
  * @throws ModelNotFoundError if there is no model at `source`.
  * @throws SyntaxError or TypeError naming the file and the field or tensor that does not fit.
  * @throws UnsupportedError if the device or dtype asked for does not exist here.
+ * @throws TypeError for an unknown option, naming the nearest one.
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
+  checkNames(options);
   const { device: where = "auto", dtype = "auto", signal } = options;
   checkDType(dtype);
   const files = await openSource(source, options);
@@ -55,6 +58,29 @@ export async function openSource(source: ModelSource, options: OpenModelOptions 
   const found = source === "@elapid/stories" ? (await import("@elapid/stories")).stories : source;
   const files = await openModelFiles(found, options);
   return typeof found === "object" && "name" in found ? { ...files, name: found.name } : files;
+}
+
+const known = {
+  allowSoftware: true,
+  device: true,
+  dtype: true,
+  onNotice: true,
+  onProgress: true,
+  reason: true,
+  revision: true,
+  signal: true,
+  simd: true,
+  strict: true,
+  threads: true,
+} satisfies Record<keyof LoadOptions, true>;
+
+function checkNames(options: LoadOptions): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    throw new TypeError(
+      `Cannot load: there is no option "${name}"; the nearest is "${closest(name, Object.keys(known))}"`,
+    );
+  }
 }
 
 function checkDType(dtype: ModelDType | "auto"): void {

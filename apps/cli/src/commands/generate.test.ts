@@ -1,6 +1,7 @@
+import { stories } from "@elapid/stories";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -105,6 +106,18 @@ test("keeps the text so far when Ctrl-C ends it", async () => {
   expect(exitCode).toBe(130);
   expect(stdout).toMatch(/^Once upon a time.*\n$/s);
   expect(stderr).toMatch(/^host: .* tokens\/s, seed \d+\n$/);
+});
+
+test("loads a model from a URL", async () => {
+  const server = createServer((request, response) => {
+    const url = stories.files[(request.url ?? "").replace("/model/", "")];
+    if (url === undefined) response.writeHead(404).end();
+    else response.end(readFileSync(url));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model`;
+  expect((await invoke([...greedy, "--model", url, "Once upon a time"])).stdout).toBe(`${story}\n`);
+  server.close();
 });
 
 describe("bad input: one line that names the culprit, exit 1", () => {
