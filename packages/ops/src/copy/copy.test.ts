@@ -10,6 +10,7 @@ describe.each(backends())("copies on $name", ({ run, device }) => {
     { outer: 63, full: 7, inner: 5, start: 6, length: 1 },
     { outer: 2, full: 5, inner: 257, start: 1, length: 4 },
     { outer: 2, full: 5, inner: 3, start: 5, length: 0 },
+    { outer: 70, full: 131, inner: 5, start: 3, length: 127 }, // enough for several threads
   ])("slice takes $length from $start of $full", async ({ start, length, ...sizes }) => {
     const inputs = randomInputs(sliceOp, sizes, { seed: 1, attributes: { start, length } });
     const attributes = { start, length };
@@ -20,6 +21,7 @@ describe.each(backends())("copies on $name", ({ run, device }) => {
     { outer: 1, first: 1, second: 1, inner: 1 },
     { outer: 63, first: 3, second: 1, inner: 5 },
     { outer: 2, first: 257, second: 63, inner: 3 },
+    { outer: 70, first: 63, second: 64, inner: 5 },
     { outer: 5, first: 0, second: 3, inner: 7 },
     { outer: 5, first: 3, second: 0, inner: 7 },
   ])("concat joins $first and $second", async (sizes) => {

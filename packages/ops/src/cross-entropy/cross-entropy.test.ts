@@ -19,6 +19,7 @@ const shapes = [
   { rows: 1, vocab: 2049 },
   { rows: 63, vocab: 257 },
   { rows: 257, vocab: 63 },
+  { rows: 130, vocab: 257 }, // enough for several threads
 ];
 const small = { rows: 7, vocab: 70 };
 

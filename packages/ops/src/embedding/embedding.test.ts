@@ -8,6 +8,7 @@ const shapes = [
   { rows: 1, vocab: 1, features: 1 },
   { rows: 63, vocab: 5, features: 257 },
   { rows: 257, vocab: 300, features: 3 },
+  { rows: 300, vocab: 7, features: 129 }, // enough for several threads
 ];
 
 describe.each(backends())("embedding on $name", ({ run }) => {

@@ -19,6 +19,7 @@ const shapes = [
   { rows: 1, features: 768 },
   { rows: 63, features: 257 },
   { rows: 257, features: 63 },
+  { rows: 130, features: 257 }, // enough for several threads
 ];
 const small = { rows: 7, features: 70 };
 

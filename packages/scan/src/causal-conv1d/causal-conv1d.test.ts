@@ -27,6 +27,7 @@ const shapes = [
   { batch: 3, time: 63, inner: 5, width: 2 },
   { batch: 1, time: 257, inner: 63, width: 3 },
   { batch: 1, time: 2, inner: 66, width: 7 }, // shorter than the window
+  { batch: 2, time: 129, inner: 130, width: 4 }, // enough for several threads
 ];
 
 /** The steps `from` to `to` of `values`, "batch time inner". */
