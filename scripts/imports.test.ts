@@ -26,10 +26,10 @@ function forbidden(path: string, modules: string[]): string[] {
   return [...stdout.matchAll(/'([^']+)' import is restricted/g)].map(([, module]) => module);
 }
 
-test("a package imports only what lies below it", () => {
+test("a package imports only what lies below it, and not itself", () => {
   const modules = ["@elapid/tensor", "@elapid/wasm", "@elapid/nn", "@elapid/scan/wasm", "elapid", "@elapid/testing"];
   expect(forbidden("packages/ops/src/matmul/matmul.ts", modules)).toEqual(modules.slice(2));
-  expect(forbidden("packages/tensor/src/tensor.ts", modules)).toEqual(modules.slice(1));
+  expect(forbidden("packages/tensor/src/tensor.ts", modules)).toEqual(modules);
   expect(forbidden("packages/elapid/src/load.ts", modules)).toEqual([]);
 });
 
