@@ -11,8 +11,8 @@ export const selectiveScanForward = defineKernel(selectiveScan, {
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
   // an exponential costs about as much as ten multiply-adds
   cost: ({ time, state }) => time * CHANNELS * state * 13,
-  // the state, and the rows of A
-  scratch: ({ state }) => 2 * CHANNELS * state * 4,
+  // the state, the rows of A, the step sizes of a row
+  scratch: ({ state }) => (2 * state + 1) * CHANNELS * 4,
   args: ({ dims: { time, inner, state }, attributes: { deltaSoftplus }, inputs, outputs }) => [
     time,
     inner,
