@@ -1,6 +1,6 @@
 import { Device, OutOfMemoryError, UnsupportedError, type Backend } from "@elapid/tensor";
 import { describe, expect, test } from "vitest";
-import { openWasm, type WasmOptions } from "./backend.ts";
+import { openWasm, type WasmOptions } from "./open.ts";
 import { scaleOp, testModule } from "./fixture.ts";
 import { defineKernel, f32Bits } from "./kernel.ts";
 

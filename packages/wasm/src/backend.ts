@@ -1,91 +1,12 @@
-import {
-  runReference,
-  sizeOf,
-  UnsupportedError,
-  viewAs,
-  type Allocation,
-  type Backend,
-  type OpCall,
-  type View,
-} from "@elapid/tensor";
+import { runReference, sizeOf, viewAs, type Allocation, type Backend, type OpCall, type View } from "@elapid/tensor";
 import type { WasmKernel } from "./kernel.ts";
-import { type Block, BLOCK_ALIGNMENT, Heap } from "./memory.ts";
-import { detectSimd, instantiate, moduleBytes, type SimdBuild } from "./module.ts";
-import { canShareMemory, hardwareThreads } from "./runtime.ts";
-import { ThreadPool } from "./threads.ts";
+import { type Block, BLOCK_ALIGNMENT, type Heap } from "./memory.ts";
+import type { ThreadPool } from "./threads.ts";
 
-/** Memory bandwidth, not arithmetic, limits a model on more threads than this. */
-const MAX_DEFAULT_THREADS = 8;
 /** Elementary steps that are worth a chunk: a thread takes one in about 0.1 µs, and does it in some µs. */
 const CHUNK_STEPS = 8192;
 /** Chunks for each thread, so that all of them end at about the same time. */
 const CHUNKS_PER_THREAD = 8;
-
-/** How `openWasm` opens a device. */
-export interface WasmOptions {
-  /** Kernels by op; where several take a call, the first one does it. */
-  readonly kernels: readonly WasmKernel[];
-  /** Default: what the machine runs at once, at most 8; 1 where memory cannot be shared. */
-  readonly threads?: number;
-  /** Default: the best build that the engine runs. */
-  readonly simd?: SimdBuild;
-  /** Default: whether threads can share memory here. */
-  readonly sharedMemory?: boolean;
-  /** Most bytes of memory, constants and scratch included. Default and maximum: 4 GiB. */
-  readonly maximumBytes?: number;
-}
-
-/**
- * Opens the backend that runs WebAssembly kernels on threads; resolves when the threads are ready.
- *
- * ```ts
- * const device = new Device(await openWasm({ kernels: [...opsKernels, ...scanKernels] }));
- * ```
- *
- * @throws UnsupportedError if the engine has no WebAssembly SIMD, or not what was asked for.
- * @throws RangeError if `threads` is not a whole number of at least 1.
- */
-export async function openWasm({
-  kernels,
-  sharedMemory = canShareMemory(),
-  threads = sharedMemory ? Math.min(hardwareThreads(), MAX_DEFAULT_THREADS) : 1,
-  simd = detectSimd(),
-  maximumBytes,
-}: WasmOptions): Promise<Backend> {
-  const action = 'Cannot open "wasm"';
-  if (!Number.isInteger(threads) || threads < 1) {
-    throw new RangeError(`${action}: threads is ${threads} but a whole number of at least 1 was needed`);
-  }
-  if (threads > 1 && !sharedMemory) {
-    throw new UnsupportedError(
-      `${action}: ${threads} threads need shared memory, which a page has when it is cross-origin isolated`,
-    );
-  }
-  if (simd === undefined || (simd === "relaxed" && detectSimd() !== "relaxed")) {
-    throw new UnsupportedError(`${action}: this engine has no ${simd === undefined ? "" : "relaxed "}WebAssembly SIMD`);
-  }
-  const heap = new Heap(sharedMemory, maximumBytes);
-  const modules = [...new Set(kernels.map(({ module }) => module))];
-  const bytes = modules.map((module) => moduleBytes(module, simd, sharedMemory));
-  const loaded = await instantiate(bytes, heap.memory);
-  const entries = kernels.map(({ module, entry }) => [modules.indexOf(module), entry] as const);
-  const pool = await ThreadPool.open({
-    memory: heap.memory,
-    modules: bytes,
-    entries,
-    kernels: entries.map(([module, entry], i) => {
-      const found = loaded[module][entry];
-      if (found === undefined) {
-        throw new TypeError(
-          `${action}: module "${modules[module].name}" has no function "${entry}" for "${kernels[i].op.name}"`,
-        );
-      }
-      return found;
-    }),
-    threads,
-  });
-  return new WasmBackend(heap, pool, kernels, simd);
-}
 
 /** A kernel with the call object that its `args` reads, made once and filled for every call. */
 interface Prepared {
@@ -100,7 +21,7 @@ interface Prepared {
 }
 
 /** Tensors in one WebAssembly memory; ops run when they are called. */
-class WasmBackend implements Backend {
+export class WasmBackend implements Backend {
   readonly kind = "wasm";
   readonly description: string;
   readonly alignment = BLOCK_ALIGNMENT;
@@ -111,17 +32,15 @@ class WasmBackend implements Backend {
   readonly #kernels = new Map<string, Prepared[]>();
   #scratch: Block | undefined;
 
-  constructor(heap: Heap, pool: ThreadPool, kernels: readonly WasmKernel[], simd: SimdBuild) {
+  constructor(heap: Heap, pool: ThreadPool, kernels: readonly WasmKernel[], description: string) {
     this.#heap = heap;
     this.#pool = pool;
+    this.description = description;
     kernels.forEach((kernel, index) => {
       const call = { dims: {}, attributes: {}, inputs: {}, outputs: {} };
       const known = this.#kernels.get(kernel.op.name) ?? [];
       this.#kernels.set(kernel.op.name, [...known, { index, kernel, call }]);
     });
-    const build = simd === "relaxed" ? "relaxed SIMD" : "SIMD128";
-    const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
-    this.description = `wasm: ${build}, ${threads}${pool.failure === "" ? "" : ` (${pool.failure})`}`;
   }
 
   allocate(bytes: number): Allocation {

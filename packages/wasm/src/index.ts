@@ -1,4 +1,4 @@
-export { openWasm, type WasmOptions } from "./backend.ts";
+export { openWasm, type WasmOptions } from "./open.ts";
 export {
   defineKernel,
   f32Bits,
