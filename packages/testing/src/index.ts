@@ -8,3 +8,4 @@ export { host } from "./host.ts";
 export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inputs.ts";
 export { expectIndependent, expectMatchesReference } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
+export { sampleCalls } from "./samples.ts";

@@ -3,4 +3,4 @@ export { difference } from "./close.ts";
 export { PoisoningBackend } from "./poison.ts";
 export { checkTokenizer } from "./reference/tokenizers.ts";
 export { runArrays } from "./run.ts";
-export { samples } from "./samples.ts";
+export { sampleCalls } from "./samples.ts";

@@ -13,26 +13,51 @@ import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } f
 import type { Call } from "./call.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
 
-function sample(op: AnyOp, sizes: Sizes, ranges: RandomOptions["ranges"] = {}, attributes: Attributes = {}): Call {
-  return { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges, attributes }), attributes };
+interface Sample {
+  readonly op: AnyOp;
+  readonly sizes: Sizes;
+  readonly ranges?: RandomOptions["ranges"];
+  readonly attributes?: Attributes;
 }
 
-const scan = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] } as const;
+const scan = {
+  op: selectiveScan,
+  ranges: { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] },
+  attributes: { deltaSoftplus: true },
+} as const;
 
-/** Calls that together run every op, small enough for any runtime; the op tests ask the rest. */
-export const samples: readonly Call[] = [
-  sample(matmulOp, { rows: 1, in: 63, out: 130 }),
-  sample(matmulOp, { rows: 65, in: 63, out: 33 }),
-  sample(embeddingOp, { rows: 9, vocab: 11, features: 37 }, { ids: [0, 10] }),
-  sample(rmsNormOp, { rows: 5, features: 257 }),
-  sample(addRmsNormOp, { rows: 5, features: 257 }),
-  sample(layerNormOp, { rows: 5, features: 257 }),
-  sample(crossEntropyOp, { rows: 7, vocab: 257 }, { logits: [-8, 8], labels: [0, 256] }),
-  ...[siluOp, softplusOp, unaryOps.exp, unaryOps.neg].map((op) => sample(op, { rows: 257 }, { x: [-10, 5] })),
-  ...[binaryOps.add, binaryOps.mul].map((op) => sample(op, { rows: 7, size: 37 })),
-  sample(sliceOp, { outer: 3, full: 17, inner: 5 }, {}, { start: 4, length: 9 }),
-  sample(concatOp, { outer: 3, first: 17, second: 2, inner: 5 }),
-  sample(causalConv1d, { batch: 2, time: 19, inner: 37, width: 4 }, { mask: [0, 1] }, { activation: "silu" }),
-  sample(selectiveScan, { batch: 2, time: 33, inner: 37, state: 16 }, scan, { deltaSoftplus: true }),
-  sample(selectiveScan, { batch: 2, time: 1, inner: 37, state: 16 }, scan, { deltaSoftplus: true }),
+const samples: readonly Sample[] = [
+  { op: matmulOp, sizes: { rows: 1, in: 63, out: 130 } },
+  { op: matmulOp, sizes: { rows: 65, in: 63, out: 33 } },
+  { op: embeddingOp, sizes: { rows: 9, vocab: 11, features: 37 }, ranges: { ids: [0, 10] } },
+  { op: rmsNormOp, sizes: { rows: 5, features: 257 } },
+  { op: addRmsNormOp, sizes: { rows: 5, features: 257 } },
+  { op: layerNormOp, sizes: { rows: 5, features: 257 } },
+  { op: crossEntropyOp, sizes: { rows: 7, vocab: 257 }, ranges: { logits: [-8, 8], labels: [0, 256] } },
+  ...[siluOp, softplusOp, unaryOps.exp, unaryOps.neg].map((op) => ({
+    op,
+    sizes: { rows: 257 },
+    ranges: { x: [-10, 5] } as const,
+  })),
+  ...[binaryOps.add, binaryOps.mul].map((op) => ({ op, sizes: { rows: 7, size: 37 } })),
+  { op: sliceOp, sizes: { outer: 3, full: 17, inner: 5 }, attributes: { start: 4, length: 9 } },
+  { op: concatOp, sizes: { outer: 3, first: 17, second: 2, inner: 5 } },
+  {
+    op: causalConv1d,
+    sizes: { batch: 2, time: 19, inner: 37, width: 4 },
+    ranges: { mask: [0, 1] },
+    attributes: { activation: "silu" },
+  },
+  { ...scan, sizes: { batch: 2, time: 33, inner: 37, state: 16 } },
+  { ...scan, sizes: { batch: 2, time: 1, inner: 37, state: 16 } },
 ];
+
+/** Calls that together run every op, small enough for any runtime; the outermost dimension is `scale` times as long. */
+export function sampleCalls(scale = 1): Call[] {
+  return samples.map(({ op, sizes, ranges, attributes }) => {
+    const [outermost] = Object.keys(sizes);
+    const scaled = { ...sizes, [outermost]: scale * sizes[outermost] };
+    const inputs = randomInputs(op, scaled, { seed: 1, ranges, attributes });
+    return { op, sizes: scaled, inputs, attributes };
+  });
+}
