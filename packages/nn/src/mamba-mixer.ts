@@ -83,7 +83,7 @@ export class MambaMixer extends Module {
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
     const { weight, bias } = this.deltaProj;
     const delta = matmul(rank, weight); // the scan adds the bias, before softplus
-    const A = this.#frozenA ?? this.#A();
+    const A = x.device.differentiating ? this.#A() : (this.#frozenA ?? this.#A());
     const { y, finalState: ssm } = selectiveScan(
       { u, delta, A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask },
       { deltaSoftplus: true },

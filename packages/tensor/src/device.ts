@@ -1,3 +1,4 @@
+import type { Tape } from "./autograd.ts";
 import type { Backend, DeviceKind, OpCall } from "./backend.ts";
 import { dispose } from "./dispose.ts";
 import { byteWidth, bytesOf, type DType } from "./dtype.ts";
@@ -26,6 +27,8 @@ export class Device {
   readonly #noticed = new Set<string>();
   #scope: Scope | undefined;
   #disposed = false;
+  /** @internal Where ops note what their gradients will need; absent outside of `valueAndGrad`. */
+  tape: Tape | undefined;
 
   constructor(backend: Backend, options: DeviceOptions = {}) {
     const { strict = false, onNotice = (message) => console.warn(message), reason = "asked for" } = options;
@@ -115,6 +118,11 @@ export class Device {
     this.#assertOpen("read");
     const { allocation, offset } = tensor.view;
     return tensor.byteLength === 0 ? new Uint8Array() : this.#backend.read(allocation, offset, tensor.byteLength);
+  }
+
+  /** Whether a `valueAndGrad` is following what runs: values computed beforehand would hide what they depend on. */
+  get differentiating(): boolean {
+    return this.tape !== undefined;
   }
 
   /** Starts a scope; it ends with the block that holds it: `using scope = device.scope()`. */

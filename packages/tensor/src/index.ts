@@ -1,10 +1,12 @@
+export { valueAndGrad } from "./autograd.ts";
 export type { Allocation, Backend, DeviceKind, OpCall, View } from "./backend.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { dispose } from "./dispose.ts";
 export { byteWidth, bytesOf, viewAs, type ArrayOf, type DType } from "./dtype.ts";
 export { add, binaryOps, mul } from "./elementary/binary.ts";
 export { concat, concatOp } from "./elementary/concat.ts";
-export { slice, sliceOp } from "./elementary/slice.ts";
+export { padOp, slice, sliceOp } from "./elementary/slice.ts";
+export { sum, sumRows, sumRowsOp } from "./elementary/sum.ts";
 export { exp, neg, unaryOps } from "./elementary/unary.ts";
 export { DeviceLostError, OutOfMemoryError, TensorDisposedError, UnsupportedError } from "./errors.ts";
 export { HostBackend, runReference } from "./host.ts";
@@ -15,6 +17,7 @@ export {
   optionalInts,
   type AnyOp,
   type Attributes,
+  type GradientCall,
   type InputTensors,
   type Op,
   type OpDefinition,

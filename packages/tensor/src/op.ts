@@ -70,6 +70,17 @@ export interface ReferenceCall<D extends string, I extends string, O extends str
   readonly attributes: A;
 }
 
+type FloatKeys<I extends Specs> = { [K in keyof I]: I[K] extends { dtype: "i32" } ? never : K }[keyof I];
+
+/** What a gradient is computed from: the op's tensors, and what flows back into its outputs. */
+export interface GradientCall<I extends Specs, O extends Specs, A extends Attributes> {
+  readonly inputs: InputTensors<I>;
+  readonly outputs: OutputTensors<O>;
+  /** Gradient of the loss by each output; absent where the loss does not depend on it. */
+  readonly grads: { readonly [K in keyof O]?: Tensor | undefined };
+  readonly attributes: Widened<A>;
+}
+
 /** How an op is declared: once, with everything that kernels, tests and autograd need to know of it. */
 export interface OpDefinition<I extends Specs, O extends Specs, A extends Attributes> {
   /** Kernels are registered under this name. */
@@ -90,6 +101,11 @@ export interface OpDefinition<I extends Specs, O extends Specs, A extends Attrib
     readonly outputs: { readonly [K in keyof O]: ArrayFor<O[K]> };
     readonly attributes: Widened<A>;
   }) => void;
+  /**
+   * Gradient of the loss by each float input, in ops of their own; `undefined` for one that was not given.
+   * An op without it cannot be differentiated through.
+   */
+  readonly gradient?: (call: GradientCall<I, O, A>) => { readonly [K in FloatKeys<I>]: Tensor | undefined };
 }
 
 /** One input or output of an op, parsed. */
@@ -109,6 +125,7 @@ export interface AnyOp {
   readonly derive: ((dims: Readonly<Record<string, number>>, attributes: never) => Readonly<Record<string, number>>) | undefined;
   readonly check: ((dims: never, attributes: never, given: ReadonlySet<string>) => void) | undefined;
   readonly reference: (call: never) => void;
+  readonly gradient: ((call: never) => Readonly<Record<string, Tensor | undefined>>) | undefined;
 }
 
 /** An op: call it with tensors by name. */
@@ -132,7 +149,7 @@ export interface Op<I extends Specs, O extends Specs, A extends Attributes> exte
 export function defineOp<const I extends Specs, const O extends Specs, A extends Attributes = Record<never, never>>(
   definition: OpDefinition<I, O, A>,
 ): Op<I, O, A> {
-  const { name, derive, check, reference } = definition;
+  const { name, derive, check, reference, gradient } = definition;
   const op = (inputs: InputTensors<I>, attributes?: Partial<Widened<A>>): OutputTensors<O> =>
     runOp(
       op as unknown as AnyOp,
@@ -147,6 +164,7 @@ export function defineOp<const I extends Specs, const O extends Specs, A extends
     derive,
     check,
     reference,
+    gradient,
   }) as unknown as Op<I, O, A>;
 }
 

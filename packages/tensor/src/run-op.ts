@@ -27,6 +27,7 @@ export function runOp(
     views[name] = tensor.view;
   }
   device.run({ op, dims, attributes, inputs, outputs: views });
+  device.tape?.recordOp(op, tensors, outputs, attributes);
   return outputs;
 }
 

@@ -82,6 +82,12 @@ export class Tensor {
     return this.#at(0, this.shape);
   }
 
+  /** @internal A second hold that belongs to no scope. */
+  hold(): Tensor {
+    this.#assertAlive("use");
+    return new Tensor(this.device, this.#storage.retain(), this.#offset, this.shape, this.dtype);
+  }
+
   /** Elements `start` to `end` along `axis`: a view where the memory allows it, else a copy. */
   slice(axis: number, start: number, end: number): Tensor {
     const length = this.shape[axis];
@@ -94,7 +100,9 @@ export class Tensor {
     const shape = this.shape.with(axis, end - start);
     const offset = start * inner * byteWidth(this.dtype);
     if (start === 0 && end === length) return this.#at(0, shape);
-    if (outer === 1 && (this.#offset + offset) % this.device.alignment === 0) return this.#at(offset, shape);
+    // a tape has no way to put the gradient of a view in its place
+    const isView = outer === 1 && (this.#offset + offset) % this.device.alignment === 0 && this.device.tape === undefined;
+    if (isView) return this.#at(offset, shape);
     using flat = this.#at(0, [outer, length, inner]);
     using part = slice(flat, start, end - start);
     return part.reshape(shape);
@@ -142,7 +150,9 @@ export class Tensor {
 
   #at(offset: number, shape: Shape): Tensor {
     this.#assertAlive("use");
-    return this.device.adopt(new Tensor(this.device, this.#storage.retain(), this.#offset + offset, shape, this.dtype));
+    const view = this.device.adopt(new Tensor(this.device, this.#storage.retain(), this.#offset + offset, shape, this.dtype));
+    this.device.tape?.recordReshape(this, view);
+    return view;
   }
 
   #assertAlive(action: string): void {

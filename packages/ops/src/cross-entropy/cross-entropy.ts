@@ -1,5 +1,6 @@
 import { defineOp, ints, type Tensor } from "@elapid/tensor";
 import { crossEntropyReference } from "./cross-entropy.reference.ts";
+import { crossEntropyBackward } from "./cross-entropy.backward.ts";
 
 /**
  * Declaration of the negative log-likelihood of a label under the softmax of its logits, one number a row.
@@ -14,6 +15,9 @@ export const crossEntropyOp = defineOp({
   outputs: { loss: "..." },
   attributes: { ignoreIndex: -100, labelSmoothing: 0 },
   reference: crossEntropyReference,
+  gradient: ({ inputs: { logits, labels }, grads: { loss: dloss }, attributes }) => ({
+    logits: dloss && crossEntropyBackward({ logits, labels, dloss }, attributes).dlogits,
+  }),
 });
 
 export interface CrossEntropyOptions {

@@ -1,5 +1,6 @@
 import { defineOp, ints, type Tensor } from "@elapid/tensor";
 import { embeddingReference } from "./embedding.reference.ts";
+import { embeddingBackward } from "./embedding.backward.ts";
 
 /** Declaration of the look-up of rows: `y[r] = weight[ids[r]]`, NaN where an id is not a row. */
 export const embeddingOp = defineOp({
@@ -7,6 +8,9 @@ export const embeddingOp = defineOp({
   inputs: { ids: ints("..."), weight: "vocab features" },
   outputs: { y: "... features" },
   reference: embeddingReference,
+  gradient: ({ inputs: { ids, weight }, grads: { y: dy } }) => ({
+    weight: dy && embeddingBackward({ ids, dy, weight }).dweight,
+  }),
 });
 
 /**

@@ -1,5 +1,6 @@
 import { defineOp, optional, type Tensor } from "@elapid/tensor";
 import { layerNormReference } from "./layer-norm.reference.ts";
+import { layerNormBackward } from "./layer-norm.backward.ts";
 
 /** Declaration of layer normalisation (Ba et al. 2016): `y = (x - mean) / sqrt(variance + eps) · weight + bias`. */
 export const layerNormOp = defineOp({
@@ -8,6 +9,10 @@ export const layerNormOp = defineOp({
   outputs: { y: "... features" },
   attributes: { eps: 1e-5 },
   reference: layerNormReference,
+  gradient: ({ inputs: { x, weight, bias }, grads: { y: dy }, attributes }) => {
+    const back = dy && layerNormBackward({ x, weight, dy }, attributes);
+    return { x: back?.dx, weight: back?.dweight, bias: bias && back?.dbias };
+  },
 });
 
 /** `(x - mean) / sqrt(variance + eps) · weight + bias` over the last dimension; the variance is the biased one. */

@@ -1,5 +1,6 @@
-import { defineOp, optional, type Tensor } from "@elapid/tensor";
+import { defineOp, optional, sumRows, type Tensor } from "@elapid/tensor";
 import { matmulReference } from "./matmul.reference.ts";
+import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts";
 
 /**
  * Declaration of the product with a weight matrix that is stored as checkpoints store it, one row an output.
@@ -13,6 +14,11 @@ export const matmulOp = defineOp({
   inputs: { x: "... in", weight: "out in", bias: optional("out") },
   outputs: { y: "... out" },
   reference: matmulReference,
+  gradient: ({ inputs: { x, weight, bias }, grads: { y: dy } }) => ({
+    x: dy && matmulInputGradient({ dy, weight }).dx,
+    weight: dy && matmulWeightGradient({ dy, x }).dweight,
+    bias: dy && bias && sumRows(dy.reshape([-1, bias.size])),
+  }),
 });
 
 /**

@@ -1,5 +1,6 @@
 import { defineOp, type Tensor } from "@elapid/tensor";
 import { addRmsNormReference, rmsNormReference } from "./rms-norm.reference.ts";
+import { rmsNormBackward } from "./rms-norm.backward.ts";
 
 /** Declaration of root-mean-square normalisation (Zhang & Sennrich 2019): `y = x / sqrt(mean(x²) + eps) · weight`. */
 export const rmsNormOp = defineOp({
@@ -8,6 +9,10 @@ export const rmsNormOp = defineOp({
   outputs: { y: "... features" },
   attributes: { eps: 1e-5 },
   reference: rmsNormReference,
+  gradient: ({ inputs: { x, weight }, grads: { y: dy }, attributes }) => {
+    const back = dy && rmsNormBackward({ x, weight, dy }, attributes);
+    return { x: back?.dx, weight: back?.dweight };
+  },
 });
 
 /** Declaration of a residual sum and its normalisation in one step: `sum = x + residual`, `y = rmsNorm(sum)`. */
@@ -17,6 +22,11 @@ export const addRmsNormOp = defineOp({
   outputs: { y: "... features", sum: "... features" },
   attributes: { eps: 1e-5 },
   reference: addRmsNormReference,
+  gradient: ({ inputs: { weight }, outputs: { sum }, grads: { y: dy, sum: dsum }, attributes }) => {
+    const back = dy && rmsNormBackward({ x: sum, weight, dy }, attributes);
+    const both = back && dsum ? back.dx.add(dsum) : (back?.dx ?? dsum);
+    return { x: both, residual: both, weight: back?.dweight };
+  },
 });
 
 /** `x / sqrt(mean(x²) + eps) · weight` over the last dimension. */

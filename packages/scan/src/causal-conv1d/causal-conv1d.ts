@@ -1,4 +1,5 @@
 import { defineOp, optional, optionalInts } from "@elapid/tensor";
+import { causalConv1dBackward } from "./causal-conv1d.backward.ts";
 import { causalConv1dReference } from "./causal-conv1d.reference.ts";
 
 /**
@@ -33,4 +34,8 @@ export const causalConv1d = defineOp({
     }
   },
   reference: causalConv1dReference,
+  gradient: ({ inputs, grads: { y: dy, finalState: dfinalState }, attributes }) => {
+    const back = causalConv1dBackward({ ...inputs, dy, dfinalState }, attributes);
+    return { x: back.dx, weight: back.dweight, bias: back.dbias, initialState: back.dinitialState };
+  },
 });

@@ -1,4 +1,5 @@
 import { defineOp, optional, optionalInts } from "@elapid/tensor";
+import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { selectiveScanReference } from "./selective-scan.reference.ts";
 
 /**
@@ -40,4 +41,18 @@ export const selectiveScan = defineOp({
   outputs: { y: "batch time inner", finalState: "batch inner state" },
   attributes: { deltaSoftplus: false },
   reference: selectiveScanReference,
+  gradient: ({ inputs, grads: { y: dy, finalState: dfinalState }, attributes }) => {
+    const back = selectiveScanBackward({ ...inputs, dy, dfinalState }, attributes);
+    return {
+      u: back.du,
+      delta: back.ddelta,
+      A: back.dA,
+      B: back.dB,
+      C: back.dC,
+      D: back.dD,
+      z: back.dz,
+      deltaBias: back.ddeltaBias,
+      initialState: back.dinitialState,
+    };
+  },
 });

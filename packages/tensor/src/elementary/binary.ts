@@ -1,24 +1,32 @@
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { sumRows } from "./sum.ts";
 
-/** `a` has `rows` times the elements of `b`, which is repeated; both operations commute, so order does not matter. */
-function defineBinary(name: string, f: (a: number, b: number) => number) {
-  return defineOp({
-    name,
-    inputs: { a: "rows size", b: "size" },
-    outputs: { y: "rows size" },
-    reference: ({ dims: { size }, inputs: { a, b }, outputs: { y } }) => {
-      for (let i = 0; i < y.length; i++) y[i] = f(a[i], b[i % size]);
-    },
-  });
-}
+// `a` has `rows` times the elements of `b`, which is repeated; both operations commute, so order does not matter
+
+const addOp = defineOp({
+  name: "add",
+  inputs: { a: "rows size", b: "size" },
+  outputs: { y: "rows size" },
+  reference: ({ dims: { size }, inputs: { a, b }, outputs: { y } }) => {
+    for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i % size];
+  },
+  gradient: ({ grads: { y: dy } }) => ({ a: dy, b: dy && sumRows(dy) }),
+});
+
+const mulOp = defineOp({
+  name: "mul",
+  inputs: { a: "rows size", b: "size" },
+  outputs: { y: "rows size" },
+  reference: ({ dims: { size }, inputs: { a, b }, outputs: { y } }) => {
+    for (let i = 0; i < y.length; i++) y[i] = a[i] * b[i % size];
+  },
+  gradient: ({ inputs: { a, b }, grads: { y: dy } }) => ({ a: dy?.mul(b), b: dy && sumRows(dy.mul(a)) }),
+});
 
 /** Declarations of the elementwise functions of two tensors. */
-export const binaryOps = {
-  add: defineBinary("add", (a, b) => a + b),
-  mul: defineBinary("mul", (a, b) => a * b),
-} as const;
+export const binaryOps = { add: addOp, mul: mulOp } as const;
 
 export const add = (a: Tensor, b: Tensor): Tensor => broadcast("add", a, b);
 export const mul = (a: Tensor, b: Tensor): Tensor => broadcast("mul", a, b);

@@ -1,6 +1,7 @@
 import { defineOp } from "../op.ts";
 import { formatShape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { slice } from "./slice.ts";
 
 /** Declaration of the joining of two tensors along the middle dimension. */
 export const concatOp = defineOp({
@@ -14,6 +15,10 @@ export const concatOp = defineOp({
       y.set(b.subarray(o * second * inner, (o + 1) * second * inner), (o * both + first) * inner);
     }
   },
+  gradient: ({ inputs: { a, b }, grads: { y: dy } }) => ({
+    a: dy && slice(dy, 0, a.shape[1]),
+    b: dy && slice(dy, a.shape[1], b.shape[1]),
+  }),
 });
 
 /**
