@@ -28,10 +28,10 @@ interface IndexEntry {
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly grad_inputs?: readonly string[];
   readonly reference: string;
-  readonly float32_error: Readonly<Record<string, { readonly max_rel_to_peak: number }>>;
+  readonly float32_error?: Readonly<Record<string, { readonly max_rel_to_peak: number }>>;
 }
 
-/** Reads the cases that `index.json` in a folder lists, their tensors included. */
+/** The cases that `index.json` in a folder lists. Their tensors are read when they are asked for. */
 export function readKernelCases(folder: string): KernelCase[] {
   const { cases } = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as { cases: IndexEntry[] };
   const files = new Map<string, ReadonlyMap<string, Values>>();
@@ -40,30 +40,31 @@ export function readKernelCases(folder: string): KernelCase[] {
     files.set(file, tensors);
     return tensors;
   };
-  return cases.map((entry) => {
-    const tensors = tensorsOf(entry.file);
-    const named = (kind: "in" | "out", names: Readonly<Record<string, unknown>>) =>
-      Object.fromEntries(
-        Object.keys(names).map((name) => {
-          const values = tensors.get(`${entry.prefix}${kind}.${name}`);
-          if (values === undefined)
-            throw new SyntaxError(`Cannot read case "${entry.id}": "${entry.file}" lacks its ${kind}.${name}`);
-          return [name, values];
-        }),
-      );
-    return {
-      id: entry.id,
-      op: entry.op,
-      attrs: entry.attrs,
-      inputs: named("in", entry.inputs),
-      outputs: named("out", entry.outputs),
-      gradients: entry.grad_inputs ?? [],
-      reference: entry.reference,
-      float32Error: Object.fromEntries(
-        Object.keys(entry.outputs).map((name) => [name, entry.float32_error[`out.${name}`]?.max_rel_to_peak ?? 0]),
-      ),
-    };
-  });
+  const read = ({ id, file, prefix }: IndexEntry, kind: "in" | "out", names: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(
+      Object.keys(names).map((name) => {
+        const values = tensorsOf(file).get(`${prefix}${kind}.${name}`);
+        if (values === undefined)
+          throw new SyntaxError(`Cannot read case "${id}": "${file}" lacks its ${kind}.${name}`);
+        return [name, values];
+      }),
+    );
+  return cases.map((entry) => ({
+    id: entry.id,
+    op: entry.op,
+    attrs: entry.attrs,
+    get inputs() {
+      return read(entry, "in", entry.inputs);
+    },
+    get outputs() {
+      return read(entry, "out", entry.outputs);
+    },
+    gradients: entry.grad_inputs ?? [],
+    reference: entry.reference,
+    float32Error: Object.fromEntries(
+      Object.keys(entry.outputs).map((name) => [name, entry.float32_error?.[`out.${name}`]?.max_rel_to_peak ?? 0]),
+    ),
+  }));
 }
 
 /** The relative tolerance that the tree's README advises for an output of a case. */

@@ -3,15 +3,7 @@ import { addRmsNorm, crossEntropy, layerNorm, rmsNorm, silu } from "@elapid/ops"
 import { causalConv1d, selectiveScan } from "@elapid/scan";
 import { bytesOf, concat, type Device, type Tensor } from "@elapid/tensor";
 import type { KernelCase } from "./kernel-cases.ts";
-import type { Values } from "./safetensors.ts";
-
-/** How a case of an official function is computed with the ops of elapid. */
-export interface Recipe {
-  /** Why this case cannot be expressed, if it cannot. */
-  readonly unsupported?: (kernelCase: KernelCase) => string | undefined;
-  /** The outputs, in the official layout. */
-  readonly run: (device: Device, kernelCase: KernelCase) => Promise<Readonly<Record<string, Values>>>;
-}
+import { channelsFirst, compute, type Outputs, type Recipe } from "./recipe.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
@@ -157,13 +149,10 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         for (let t = 0; t < x.shape[1]; t++) {
           states.push(mixer.forward({ x: x.slice(1, t, t + 1), state: states.at(-1) }).state);
         }
-        const [before, after] = states.slice(-2);
+        const after = states.at(-1)!;
         // one input more than the next step needs is kept there: the oldest of the step before
-        return {
-          y,
-          "state_after.conv": concat([before.conv.slice(2, 0, 1), after.conv], 2),
-          "state_after.ssm": after.ssm,
-        };
+        const oldest = states.at(-2)?.conv.slice(2, 0, 1) ?? device.zeros(after.conv.shape.with(2, 1));
+        return { y, "state_after.conv": concat([oldest, after.conv], 2), "state_after.ssm": after.ssm };
       }),
   },
 
@@ -217,68 +206,4 @@ function loadMixer(device: Device, { attrs, inputs }: KernelCase): MambaMixer {
     device.write(parameter, bytesOf(inputs[`param.${official}`].data));
   }
   return mixer;
-}
-
-interface CaseInputs {
-  /** An input as it is stored, on the device; `undefined` where the case has none of this name. */
-  get(name: string): Tensor | undefined;
-  /** An input "batch channels time" as "batch time channels". */
-  channelsLast(name: string): Tensor | undefined;
-}
-
-/** An output "batch time channels" that is to be read as "batch channels time". */
-interface Transposed {
-  readonly transposed: Tensor;
-}
-
-type Outputs = Record<string, Tensor | Transposed>;
-
-function channelsFirst(tensor: Tensor): Transposed {
-  return { transposed: tensor };
-}
-
-/** Uploads what the recipe asks for, reads what it gives, frees the rest. */
-async function compute(
-  device: Device,
-  { inputs }: KernelCase,
-  recipe: (inputs: CaseInputs) => Outputs,
-): Promise<Record<string, Values>> {
-  const upload = ({ data, shape }: Values) => device.tensor(data, shape);
-  const outputs = inScope(device, () =>
-    recipe({
-      get: (name) => inputs[name] && upload(inputs[name]),
-      channelsLast: (name) => inputs[name] && upload(transpose(inputs[name])),
-    }),
-  );
-  const read: Record<string, Values> = {};
-  for (const [name, output] of Object.entries(outputs)) {
-    const tensor = tensorOf(output);
-    const values = { shape: tensor.shape, data: await tensor.data() };
-    read[name] = "transposed" in output ? transpose(values) : values;
-    tensor.dispose();
-  }
-  return read;
-}
-
-function inScope(device: Device, make: () => Outputs): Outputs {
-  using scope = device.scope();
-  const outputs = make();
-  for (const output of Object.values(outputs)) scope.keep(tensorOf(output));
-  return outputs;
-}
-
-function tensorOf(output: Tensor | Transposed): Tensor {
-  return "transposed" in output ? output.transposed : output;
-}
-
-/** Swaps the last two of three dimensions. */
-function transpose({ shape, data }: Values): Values {
-  const [batch, rows, columns] = shape;
-  const swapped = data.slice();
-  for (let b = 0; b < batch; b++) {
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) swapped[(b * columns + c) * rows + r] = data[(b * rows + r) * columns + c];
-    }
-  }
-  return { shape: [batch, columns, rows], data: swapped };
 }

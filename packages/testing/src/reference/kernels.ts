@@ -21,7 +21,7 @@ export async function* checkKernels(directory: string, device: Device): AsyncGen
 }
 
 async function outcomeOf(device: Device, kernelCase: KernelCase): Promise<Check["outcome"]> {
-  const { op, outputs } = kernelCase;
+  const { op } = kernelCase;
   const recipe = recipes[op];
   if (recipe === undefined) return { kind: "unsupported", why: `no op for ${op}` };
   const why = recipe.unsupported?.(kernelCase);
@@ -29,7 +29,7 @@ async function outcomeOf(device: Device, kernelCase: KernelCase): Promise<Check[
   try {
     const actual = await recipe.run(device, kernelCase);
     return worst(
-      Object.entries(outputs).map(([name, { data }]) => {
+      Object.entries(kernelCase.outputs).map(([name, { data }]) => {
         if (actual[name] === undefined) return { what: `output ${name} is not given`, error: Infinity, tolerance: 0 };
         return { what: name, ...difference(actual[name].data, data, { relative: advisedTolerance(kernelCase, name) }) };
       }),

@@ -1,0 +1,63 @@
+import {
+  addRmsNormOp,
+  crossEntropyOp,
+  embeddingOp,
+  layerNormOp,
+  matmulOp,
+  rmsNormOp,
+  siluOp,
+  softplusOp,
+} from "@elapid/ops";
+import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { binaryOps, concatOp, padOp, sliceOp, sumRowsOp, unaryOps, type AnyOp } from "@elapid/tensor";
+import { expect, test } from "vitest";
+import { expectGradients } from "./gradients.ts";
+import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
+
+type Case = Omit<RandomOptions, "seed"> & { readonly op: AnyOp; readonly sizes: Sizes };
+
+const conv = { op: causalConv1d, sizes: { batch: 2, time: 5, inner: 2, width: 3 } };
+const scan = { op: selectiveScan, sizes: { batch: 2, time: 4, inner: 2, state: 3 }, ranges: { A: [-2, -0.1], mask: [0, 1] } } as const;
+
+const cases: readonly Case[] = [
+  { op: matmulOp, sizes: { rows: 3, in: 4, out: 5 } },
+  { op: embeddingOp, sizes: { rows: 5, vocab: 4, features: 3 }, ranges: { ids: [0, 3] } },
+  { op: rmsNormOp, sizes: { rows: 3, features: 5 } },
+  { op: addRmsNormOp, sizes: { rows: 3, features: 5 } },
+  { op: layerNormOp, sizes: { rows: 3, features: 5 } },
+  { op: crossEntropyOp, sizes: { rows: 3, vocab: 5 }, ranges: { labels: [0, 4] } },
+  { op: crossEntropyOp, sizes: { rows: 3, vocab: 5 }, ranges: { labels: [0, 4] }, attributes: { labelSmoothing: 0.1, ignoreIndex: 2 } },
+  { op: siluOp, sizes: { rows: 9 }, ranges: { x: [-4, 4] } },
+  { op: softplusOp, sizes: { rows: 9 }, ranges: { x: [-4, 4] } },
+  { op: unaryOps.exp, sizes: { rows: 9 } },
+  { op: unaryOps.neg, sizes: { rows: 9 } },
+  { op: binaryOps.add, sizes: { rows: 3, size: 4 } },
+  { op: binaryOps.mul, sizes: { rows: 3, size: 4 } },
+  { op: sumRowsOp, sizes: { rows: 3, size: 4 } },
+  { op: sliceOp, sizes: { outer: 2, full: 5, inner: 2 }, attributes: { start: 1, length: 3 } },
+  { op: padOp, sizes: { outer: 2, part: 3, inner: 2 }, attributes: { start: 1, length: 5 } },
+  { op: concatOp, sizes: { outer: 2, first: 3, second: 2, inner: 2 } },
+  { ...conv, ranges: { mask: [0, 1] }, attributes: { activation: "silu" } },
+  { ...conv, without: ["bias", "initialState", "mask"], attributes: { activation: "none" } },
+  { ...scan, attributes: { deltaSoftplus: true } },
+  { ...scan, without: ["D", "z", "deltaBias", "initialState", "mask"], ranges: { ...scan.ranges, delta: [0.1, 0.9] } },
+];
+
+test.each(cases.map((entry) => ({ ...entry, name: entry.op.name })))(
+  "the gradient of $name by every input agrees with finite differences, case %#",
+  async ({ op, sizes, ranges, without, attributes }) => {
+    const inputs = randomInputs(op, sizes, { seed: 3, ranges, without, attributes });
+    await expectGradients({ op, sizes, inputs, attributes });
+  },
+);
+
+test("a wrong gradient is caught", async () => {
+  const wrong = Object.assign((...call: Parameters<typeof siluOp>) => siluOp(...call), siluOp, {
+    inputs: siluOp.inputs,
+    outputs: [...siluOp.outputs],
+  });
+  const inputs = randomInputs(siluOp, { rows: 4 }, { seed: 1 });
+  // an op that is given other inputs than its differences are taken at
+  const call = { op: wrong as AnyOp, sizes: { rows: 4 }, inputs: { x: inputs.x.map((x) => x * 50) } };
+  await expect(expectGradients(call, 1e-9)).rejects.toThrow("gradient of");
+});
