@@ -21,7 +21,7 @@ export async function expectGradients({ op, sizes, inputs, attributes }: Call, r
         .filter(({ name }) => values[name] !== undefined)
         .map((port) => [port.name, device.tensor(values[port.name], shapeOfPort(port, all), port.dtype)]),
     );
-  const weights = randomInputs({ ...op, inputs: op.outputs } as AnyOp, all, { seed: 99 });
+  const weights = randomInputs({ ...op, inputs: op.outputs } as AnyOp, all, { seed: 99, attributes });
   const loss = (tensors: Record<string, Tensor>) => {
     const outputs = (op as unknown as Callable)(tensors, attributes);
     return op.outputs
