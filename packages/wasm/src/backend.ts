@@ -92,7 +92,7 @@ export class WasmBackend implements Backend {
     const units = kernel.units(dims);
     const steps = kernel.cost === undefined ? moved : units * kernel.cost(dims);
     const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
-    const alone = this.#pool.threads === 1 || chunks < 2;
+    const alone = chunks < 2;
     const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes), BLOCK_ALIGNMENT);
     const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.slots);
     try {

@@ -88,20 +88,18 @@ export class ThreadPool {
    *
    * @throws Error if the kernel traps; no thread is at it any more then.
    */
-  run({ kernel, units, chunkUnits, args, scratch, scratchBytes }: Job): void {
+  run(job: Job): void {
+    const { kernel, units, chunkUnits, args, scratch } = job;
+    if (this.#workers.length === 0) {
+      // in chunks too: an engine that compiles while it runs goes over to better code between calls only
+      for (let begin = 0; begin < units; begin += chunkUnits) {
+        this.runAlone(kernel, begin, Math.min(begin + chunkUnits, units), args, scratch);
+      }
+      return;
+    }
     const shared = this.#control;
     const chunks = Math.ceil(units / chunkUnits);
-    shared[control.trapped] = 0;
-    shared[control.kernel] = kernel;
-    shared[control.units] = units;
-    shared[control.chunkUnits] = chunkUnits;
-    shared[control.chunks] = chunks;
-    shared[control.scratch] = scratch;
-    shared[control.scratchBytes] = scratchBytes;
-    for (let i = 0; i < args.length; i++) shared[control.args + i] = args[i];
-    Atomics.store(shared, control.next, 0);
-    Atomics.add(shared, control.job, 1);
-    if (Atomics.load(shared, control.sleepers) !== 0) Atomics.notify(shared, control.job);
+    this.#post(job, chunks);
     try {
       let chunk;
       while ((chunk = Atomics.add(shared, control.next, 1)) < chunks) {
@@ -118,6 +116,21 @@ export class ThreadPool {
 
   stop(): void {
     for (const worker of this.#workers) worker.stop();
+  }
+
+  #post({ kernel, units, chunkUnits, args, scratch, scratchBytes }: Job, chunks: number): void {
+    const shared = this.#control;
+    shared[control.trapped] = 0;
+    shared[control.kernel] = kernel;
+    shared[control.units] = units;
+    shared[control.chunkUnits] = chunkUnits;
+    shared[control.chunks] = chunks;
+    shared[control.scratch] = scratch;
+    shared[control.scratchBytes] = scratchBytes;
+    for (let i = 0; i < args.length; i++) shared[control.args + i] = args[i];
+    Atomics.store(shared, control.next, 0);
+    Atomics.add(shared, control.job, 1);
+    if (Atomics.load(shared, control.sleepers) !== 0) Atomics.notify(shared, control.job);
   }
 
   /** Spins until no worker is active, and sleeps when that takes long and is allowed. */

@@ -9,9 +9,9 @@ const ROW_BLOCK: i32 = 384 * 1024;
  * A call owns outputs `begin` to `end` of every row. Tiles of two rows of `x` by six rows of `weight` keep their twelve
  * sums in registers, as many as there are; rows of both run along `in`, so nothing needs packing. Six rows of `weight`
  * stay in the first-level cache while a block of `x` passes, the block in the second-level cache while the weights pass.
- * Work `rows · in · (end - begin)`; memory traffic is the weights once a block of `x`. Suits many rows.
+ * Work `rows · in · (end - begin)`; memory traffic is the weights, once for each block of `x`. Suits two rows and more.
  *
- * An output is the sum of four lanes, lane `l` over the `i` with `i mod 4 = l` in order, as in `matmul.rows.as.ts`: so
+ * An output is the sum of four lanes, lane `l` over the `i` with `i mod 4 = l` in order, as in `matmul.row.as.ts`: so
  * a row has the same bits in both.
  */
 export function matmulTiled(
