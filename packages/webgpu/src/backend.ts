@@ -188,12 +188,11 @@ export class WebGpuBackend implements Backend {
   }
 
   #createBuffer(size: number): GPUBuffer {
-    const available = this.#pool.keptBytes;
     this.#faults.watch();
     const buffer = this.#device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
     this.#faults.unwatch(["allocate"], () => {
       this.#pool.trim(0);
-      return new OutOfMemoryError(this.description, size, available);
+      return new OutOfMemoryError(this.description, size, 0); // a device does not say how much it has left
     });
     return buffer;
   }

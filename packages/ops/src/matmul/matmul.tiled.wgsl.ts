@@ -7,10 +7,12 @@ const SIDE = 8;
 const EACH = 4;
 const TILE = SIDE * EACH;
 const WORKGROUP = SIDE * SIDE;
+/** Floats from one line of a tile in workgroup memory to the next; odd, so that a column falls into different banks. */
+const PITCH = SUM_BLOCK + 1;
 
 /**
  * One workgroup computes a tile of `y`. Block by block of `in`, it puts the tile's rows of `x` and of the
- * weights into workgroup memory (8 KiB), so each is read once a tile, not once an output; every invocation
+ * weights into workgroup memory (8.25 KiB), so each is read once a tile, not once an output; every invocation
  * sums the block for its 16 outputs, then adds it to their totals. Suits many rows. Deterministic; the sums
  * are those of `matmul.few-rows.wgsl.ts`.
  */
@@ -21,8 +23,8 @@ export const matmulTiled = defineKernel(matmulOp, {
   workgroups: ({ rows, partCount }) => Math.ceil(rows / TILE) * Math.ceil(partCount / TILE),
   source: () => wgsl`
     ${groupIndex}
-    var<workgroup> xTile: array<f32, ${TILE * SUM_BLOCK}>; // tile row, in
-    var<workgroup> weightTile: array<f32, ${TILE * SUM_BLOCK}>; // tile column, in
+    var<workgroup> xTile: array<f32, ${TILE * PITCH}>; // tile row, in
+    var<workgroup> weightTile: array<f32, ${TILE * PITCH}>; // tile column, in
 
     @compute @workgroup_size(${WORKGROUP})
     fn main(
@@ -47,16 +49,16 @@ export const matmulTiled = defineKernel(matmulOp, {
           var weightValue = 0.0;
           if (i < dims.in && r < dims.rows) { xValue = x[r * dims.in + i]; }
           if (i < dims.in && o < dims.partCount) { weightValue = weight[o * dims.in + i]; }
-          xTile[at] = xValue;
-          weightTile[at] = weightValue;
+          xTile[line * ${PITCH} + at % ${SUM_BLOCK}] = xValue;
+          weightTile[line * ${PITCH} + at % ${SUM_BLOCK}] = weightValue;
         }
         workgroupBarrier();
         var sums = array<f32, ${EACH * EACH}>();
         for (var i = 0u; i < ${SUM_BLOCK}; i++) {
           for (var m = 0u; m < ${EACH}; m++) {
-            let value = xTile[(row + m * ${SIDE}) * ${SUM_BLOCK} + i];
+            let value = xTile[(row + m * ${SIDE}) * ${PITCH} + i];
             for (var n = 0u; n < ${EACH}; n++) {
-              let weightValue = weightTile[(column + n * ${SIDE}) * ${SUM_BLOCK} + i];
+              let weightValue = weightTile[(column + n * ${SIDE}) * ${PITCH} + i];
               sums[m * ${EACH} + n] = fma(value, weightValue, sums[m * ${EACH} + n]);
             }
           }
