@@ -14,7 +14,8 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
   const { folder } = await randomMamba(join(import.meta.dirname, "../.cache/bench"));
   // read once, so that the time is that of loading, not of the disk
   let fileBytes = 0;
-  for await (const piece of createReadStream(join(folder, "model.safetensors"))) fileBytes += (piece as Buffer).byteLength;
+  for await (const piece of createReadStream(join(folder, "model.safetensors")))
+    fileBytes += (piece as Buffer).byteLength;
   const device = await openDevice("wasm", { threads: 2 });
   await pause(200);
   const before = process.memoryUsage.rss();

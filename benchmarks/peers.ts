@@ -41,7 +41,10 @@ function installPeers(): void {
   if (existsSync(join(import.meta.dirname, "node_modules/node-llama-cpp"))) return;
   console.error("installing the peers into benchmarks/node_modules");
   // its install script would fetch a compiler; the prebuilt binary comes as a package of its own
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: import.meta.dirname, stdio: ["ignore", 2, 2] });
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", 2, 2],
+  });
 }
 
 async function openElapid(folder: string) {
@@ -78,7 +81,9 @@ async function openElapid(folder: string) {
 }
 
 async function openLlamaCpp(gguf: string) {
-  const { getLlama } = (await import(join(import.meta.dirname, "node_modules/node-llama-cpp/dist/index.js"))) as LlamaModule;
+  const { getLlama } = (await import(
+    join(import.meta.dirname, "node_modules/node-llama-cpp/dist/index.js")
+  )) as LlamaModule;
   const llama = await getLlama({ gpu: false, build: "never", maxThreads: THREADS, logLevel: "error" });
   const model = await llama.loadModel({ modelPath: gguf });
   const context = await model.createContext({ contextSize: 1024, batchSize: PREFILL, threads: THREADS });

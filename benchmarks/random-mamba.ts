@@ -44,7 +44,8 @@ export async function randomMamba(cache: string, config: typeof mamba130m = mamb
 
   await writeFile(join(folder, "config.json"), JSON.stringify(config, undefined, 2));
   const tensors: Record<string, TensorData> = {};
-  for (const { name, tensor } of parameters) tensors[name] = { dtype: "f32", shape: tensor.shape, data: await tensor.data() };
+  for (const { name, tensor } of parameters)
+    tensors[name] = { dtype: "f32", shape: tensor.shape, data: await tensor.data() };
   await writeFile(join(folder, "model.safetensors"), safetensorsPieces(tensors));
   // written last and under its own name only when whole, so that its presence says that all is there
   await writeGguf(`${gguf}.part`, metadata(config), parameters.map(ggufTensor));

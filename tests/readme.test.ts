@@ -7,7 +7,11 @@ import { expect, test } from "vitest";
 const root = join(import.meta.dirname, "..");
 const readmes = ["README.md", ...globSync("packages/*/README.md", { cwd: root })];
 const programs = readmes.flatMap((readme) =>
-  [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code], i) => ({ readme, number: i + 1, code })),
+  [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code], i) => ({
+    readme,
+    number: i + 1,
+    code,
+  })),
 );
 
 /** Runs a program in a process of its own, from the root of the repository; gives what it printed. */

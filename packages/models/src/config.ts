@@ -16,7 +16,9 @@ export interface ConfigReader {
 /** Reads `json`, which came from a file that messages call `file`. */
 export function readConfig(json: unknown, file: string, path = ""): ConfigReader {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new SyntaxError(`Cannot read "${file}": ${path === "" ? "it" : `"${path}"`} is ${describe(json)} but an object was needed`);
+    throw new SyntaxError(
+      `Cannot read "${file}": ${path === "" ? "it" : `"${path}"`} is ${describe(json)} but an object was needed`,
+    );
   }
   const fields = json as Readonly<Record<string, unknown>>;
   const fail = (field: string, needed: string): never => {

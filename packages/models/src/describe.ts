@@ -30,7 +30,8 @@ const widths = { f32: 4, f16: 2, q8: 34 / 32, q4: 18 / 32 } as const;
  */
 export async function describeModel(files: ModelFiles): Promise<ModelDescription> {
   const json = await files.json("config.json");
-  if (json === undefined) throw new TypeError(`Cannot describe "${files.name}": there is no config.json beside the weights`);
+  if (json === undefined)
+    throw new TypeError(`Cannot describe "${files.name}": there is no config.json beside the weights`);
   const modelType = modelTypeOf(json, "config.json");
   const architecture = await architectureOf(modelType, "config.json");
   const device = new Device(new PaperBackend());
@@ -44,7 +45,9 @@ export async function describeModel(files: ModelFiles): Promise<ModelDescription
   // embedding, projections and head may be narrow; what feeds the recurrence or a norm stays float32
   const isNarrow = (path: string, { shape }: Tensor) => path.endsWith(".weight") && shape.length === 2;
   const memory = (width: number) =>
-    Math.ceil(parameters.reduce((sum, [path, tensor]) => sum + tensor.size * (isNarrow(path, tensor) ? width : widths.f32), 0));
+    Math.ceil(
+      parameters.reduce((sum, [path, tensor]) => sum + tensor.size * (isNarrow(path, tensor) ? width : widths.f32), 0),
+    );
   return {
     name: files.name,
     modelType,

@@ -23,7 +23,8 @@ async function continued(
 ): Promise<number[][]> {
   const out = prompts.map((): number[] => []);
   const finished = ({ index }: { index: number }) => ends(index, out[index].length);
-  for await (const { index, id } of generateTokens(model, device, prompts, resolveOptions(options), finished)) out[index].push(id);
+  for await (const { index, id } of generateTokens(model, device, prompts, resolveOptions(options), finished))
+    out[index].push(id);
   return out;
 }
 
@@ -40,7 +41,9 @@ describe.each(backends())("generateTokens on $name", ({ device }) => {
 
   test("what a prompt becomes does not depend on the prompts beside it", async () => {
     using lm = await open(await device());
-    const prompts = Array.from({ length: 10 }, (_, i) => Array.from({ length: 1 + 3 * i }, (_, t) => (7 * i + t) % 200));
+    const prompts = Array.from({ length: 10 }, (_, i) =>
+      Array.from({ length: 1 + 3 * i }, (_, t) => (7 * i + t) % 200),
+    );
     const together = await continued(lm, prompts, { seed: 9, maxTokens: 6 });
     for (const [i, prompt] of prompts.entries()) {
       expect((await continued(lm, [prompt], { seed: 9, maxTokens: 6 }))[0]).toEqual(together[i]);
@@ -100,20 +103,24 @@ describe.each(backends())("generateTokens on $name", ({ device }) => {
   });
 });
 
-test.each(testedBackends)("a thousand generations of 20 tokens on $name end with the live bytes they began with", { timeout: 300_000 }, async (backend) => {
-  // the smallest model there is, and outputs that are not poisoned: a software adapter takes a while for each command
-  using opened = new Device(await backend.open(), { strict: true });
-  const { configure } = await architectureOf("mamba", "config.json");
-  const config = { hidden_size: 8, num_hidden_layers: 1, vocab_size: 12, state_size: 4 };
-  using model = configure(readConfig(config, "config.json"))(seeded(opened, 1));
-  model.freeze();
-  const live = opened.liveBytes;
-  const batch = Array.from({ length: 8 }, (_, i) => [i + 1]);
-  let count = 0;
-  for (let done = 0; done < 1000; done += batch.length) {
-    const options = resolveOptions({ seed: done, maxTokens: 20 });
-    for await (const _ of generateTokens(model, opened, batch, options, () => false)) count++;
-  }
-  expect(count).toBe(20_000);
-  expect(opened.liveBytes).toBe(live);
-});
+test.each(testedBackends)(
+  "a thousand generations of 20 tokens on $name end with the live bytes they began with",
+  { timeout: 300_000 },
+  async (backend) => {
+    // the smallest model there is, and outputs that are not poisoned: a software adapter takes a while for each command
+    using opened = new Device(await backend.open(), { strict: true });
+    const { configure } = await architectureOf("mamba", "config.json");
+    const config = { hidden_size: 8, num_hidden_layers: 1, vocab_size: 12, state_size: 4 };
+    using model = configure(readConfig(config, "config.json"))(seeded(opened, 1));
+    model.freeze();
+    const live = opened.liveBytes;
+    const batch = Array.from({ length: 8 }, (_, i) => [i + 1]);
+    let count = 0;
+    for (let done = 0; done < 1000; done += batch.length) {
+      const options = resolveOptions({ seed: done, maxTokens: 20 });
+      for await (const _ of generateTokens(model, opened, batch, options, () => false)) count++;
+    }
+    expect(count).toBe(20_000);
+    expect(opened.liveBytes).toBe(live);
+  },
+);

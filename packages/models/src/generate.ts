@@ -96,7 +96,10 @@ async function prefill(model: CausalModel, device: Device, prompt: readonly numb
     const piece = prompt.slice(start, start + PREFILL);
     const isLast = start + PREFILL >= prompt.length;
     using ids = device.tensor(Int32Array.from(piece), [1, piece.length]);
-    const result = model.forward(ids, { layers: start === 0 ? undefined : state.layers, logits: isLast ? "last" : "none" });
+    const result = model.forward(ids, {
+      layers: start === 0 ? undefined : state.layers,
+      logits: isLast ? "last" : "none",
+    });
     state.dispose();
     state = new State(result.layers, start + piece.length);
     using last = result.logits;
@@ -116,7 +119,10 @@ async function prefill(model: CausalModel, device: Device, prompt: readonly numb
 /** Reads the last token of every sequence of a group; gives a row of logits for each. */
 async function step(model: CausalModel, device: Device, group: Group): Promise<Float32Array[]> {
   const { sequences, state } = group;
-  using ids = device.tensor(Int32Array.from(sequences, ({ last }) => last), [sequences.length, 1]);
+  using ids = device.tensor(
+    Int32Array.from(sequences, ({ last }) => last),
+    [sequences.length, 1],
+  );
   const result = model.forward(ids, { layers: state.layers });
   group.state = new State(result.layers, state.tokens + 1);
   state.dispose();

@@ -1,5 +1,13 @@
 export { readConfig, type ConfigReader } from "./config.ts";
-export { checkpointName, defineModel, type Architecture, type CausalModel, type ForwardOptions, type ForwardResult, type LayerState } from "./define.ts";
+export {
+  checkpointName,
+  defineModel,
+  type Architecture,
+  type CausalModel,
+  type ForwardOptions,
+  type ForwardResult,
+  type LayerState,
+} from "./define.ts";
 export { describeModel, type ModelDescription } from "./describe.ts";
 export { generateTokens, type GeneratedToken } from "./generate.ts";
 export { LanguageModel, type GeneratedText, type LanguageForwardOptions } from "./language-model.ts";

@@ -104,7 +104,11 @@ export class LanguageModel {
     options: GenerateOptions = {},
   ): AsyncGenerator<string, void> | AsyncGenerator<GeneratedText, void> {
     const resolved = resolveOptions(options, this.advised);
-    if (isBatch(prompt)) return this.#generate(prompt.map((text) => this.#promptIds(text)), resolved);
+    if (isBatch(prompt))
+      return this.#generate(
+        prompt.map((text) => this.#promptIds(text)),
+        resolved,
+      );
     return textOnly(this.#generate([this.#promptIds(prompt)], resolved));
   }
 
@@ -124,9 +128,15 @@ export class LanguageModel {
     this.dispose();
   }
 
-  async *#generate(prompts: readonly (readonly number[])[], options: ResolvedOptions): AsyncGenerator<GeneratedText, void> {
+  async *#generate(
+    prompts: readonly (readonly number[])[],
+    options: ResolvedOptions,
+  ): AsyncGenerator<GeneratedText, void> {
     const tokenizer = this.#needTokenizer("generate text");
-    const texts = prompts.map(() => ({ decoder: tokenizer.stream({ skipSpecialTokens: true }), stops: new StopStrings(options.stop) }));
+    const texts = prompts.map(() => ({
+      decoder: tokenizer.stream({ skipSpecialTokens: true }),
+      stops: new StopStrings(options.stop),
+    }));
     const counts = prompts.map(() => 0);
     const ended = prompts.map(() => false);
     const tokens = generateTokens(this.model, this.device, prompts, options, ({ index }) => ended[index]);
@@ -147,7 +157,9 @@ export class LanguageModel {
     checkIds(ids, this.model.vocabSize);
     if (ids.length > 0) return ids;
     if (this.bosId !== undefined) return [this.bosId];
-    throw new RangeError("Cannot generate: the prompt is empty and the model has no token to begin with; give at least one word");
+    throw new RangeError(
+      "Cannot generate: the prompt is empty and the model has no token to begin with; give at least one word",
+    );
   }
 
   #needTokenizer(action: string): Tokenizer {
@@ -182,7 +194,9 @@ function matrix(device: Device, rows: readonly (readonly number[])[], name: stri
 function checkIds(ids: readonly number[], vocabSize: number): void {
   ids.forEach((id, i) => {
     if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-      throw new RangeError(`Cannot run the model: token ${i} is ${id} but ids are whole numbers from 0 to ${vocabSize - 1}`);
+      throw new RangeError(
+        `Cannot run the model: token ${i} is ${id} but ids are whole numbers from 0 to ${vocabSize - 1}`,
+      );
     }
   });
 }

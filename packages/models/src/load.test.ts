@@ -14,7 +14,8 @@ const text = (value: unknown) => new TextEncoder().encode(typeof value === "stri
 async function tensors(): Promise<Record<string, TensorData>> {
   const weights = await openWeights(memorySource(readFileSync(join(folder, "model.safetensors")), "model.safetensors"));
   const found: Record<string, TensorData> = {};
-  for (const [name, { dtype, shape }] of weights.tensors) found[name] = { dtype, shape, data: await weights.read(name) };
+  for (const [name, { dtype, shape }] of weights.tensors)
+    found[name] = { dtype, shape, data: await weights.read(name) };
   return found;
 }
 
@@ -43,7 +44,9 @@ describe("loadModel refuses", () => {
   test("a surplus tensor, by name", async () => {
     const extra = { ...(await tensors()), "backbone.layers.9.mixer.D": (await tensors())[NORM] };
     const files = { "config.json": text(config), "model.safetensors": writeSafetensors(extra) };
-    await expect(load(files)).rejects.toThrow('not part of the model that the config describes: "backbone.layers.9.mixer.D"');
+    await expect(load(files)).rejects.toThrow(
+      'not part of the model that the config describes: "backbone.layers.9.mixer.D"',
+    );
   });
 
   test("a shape that does not fit the config", async () => {
@@ -88,7 +91,9 @@ describe("loadModel refuses", () => {
 test("an abort frees what was loaded", async () => {
   using device = new Device(new HostBackend());
   const files = await openModelFiles(folder);
-  await expect(loadModel(files, device, { signal: AbortSignal.abort(new Error("changed my mind")) })).rejects.toThrow("changed my mind");
+  await expect(loadModel(files, device, { signal: AbortSignal.abort(new Error("changed my mind")) })).rejects.toThrow(
+    "changed my mind",
+  );
   expect(device.liveBytes).toBe(0);
   await files.close();
 });

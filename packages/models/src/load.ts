@@ -23,7 +23,11 @@ const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
  *
  * @throws TypeError or SyntaxError that names the file, and the field or tensor, that does not fit.
  */
-export async function loadModel(files: ModelFiles, device: Device, options: LoadModelOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  files: ModelFiles,
+  device: Device,
+  options: LoadModelOptions = {},
+): Promise<LanguageModel> {
   const { signal, ownsDevice = false } = options;
   const json = await files.json(CONFIG);
   if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
@@ -84,18 +88,25 @@ function checkNames(parameters: ReadonlyMap<string, Tensor>, weights: Weights, i
   const missing = [...parameters.keys()].filter((name) => !weights.tensors.has(name));
   const surplus = [...weights.tensors.keys()].filter((name) => !parameters.has(name) && !ignored.includes(name));
   if (missing.length > 0) {
-    throw new TypeError(`Cannot load "${weights.name}": ${count(missing)} asked for by the config but missing: ${list(missing)}${
-      surplus.length > 0 ? `; not asked for: ${list(surplus)}` : ""}`);
+    throw new TypeError(
+      `Cannot load "${weights.name}": ${count(missing)} asked for by the config but missing: ${list(missing)}${
+        surplus.length > 0 ? `; not asked for: ${list(surplus)}` : ""
+      }`,
+    );
   }
   if (surplus.length > 0) {
-    throw new TypeError(`Cannot load "${weights.name}": ${count(surplus)} in it but not part of the model that the config describes: ${list(surplus)}`);
+    throw new TypeError(
+      `Cannot load "${weights.name}": ${count(surplus)} in it but not part of the model that the config describes: ${list(surplus)}`,
+    );
   }
 }
 
 function checkTensor(name: string, parameter: Tensor, weights: Weights): void {
   const { dtype, shape } = weights.tensors.get(name)!;
   if (!FLOATS.includes(dtype)) {
-    throw new TypeError(`Cannot load "${weights.name}": tensor "${name}" is ${dtype} but one of ${FLOATS.join(", ")} was needed`);
+    throw new TypeError(
+      `Cannot load "${weights.name}": tensor "${name}" is ${dtype} but one of ${FLOATS.join(", ")} was needed`,
+    );
   }
   if (formatShape(shape) !== formatShape(parameter.shape)) {
     throw new TypeError(
@@ -109,6 +120,9 @@ function count(names: readonly string[]): string {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `"${name}"`).join(", ");
+  const shown = names
+    .slice(0, 5)
+    .map((name) => `"${name}"`)
+    .join(", ");
   return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }

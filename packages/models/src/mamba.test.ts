@@ -66,7 +66,10 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
     for (const cut of [1, 4, 10]) {
       const first = lm.forward([PROMPT[0].slice(0, cut)]);
       const second = lm.forward([PROMPT[0].slice(cut)], { state: first.state });
-      expectClose(await second.logits.data(), want.subarray(cut * vocabSize), { relative: 2e-5, label: `cut at ${cut}` });
+      expectClose(await second.logits.data(), want.subarray(cut * vocabSize), {
+        relative: 2e-5,
+        label: `cut at ${cut}`,
+      });
       expect(second.state.tokens).toBe(PROMPT[0].length);
       for (const value of [first.logits, first.state, second.logits, second.state]) value.dispose();
     }
@@ -79,15 +82,24 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
     const { vocabSize } = lm.model;
     const plain = lm.forward(PROMPT);
     const want = await plain.logits.data();
-    for (const [left, right] of [[3, 0], [0, 2]]) {
+    for (const [left, right] of [
+      [3, 0],
+      [0, 2],
+    ]) {
       const ids = [[...Array(left).fill(1), ...PROMPT[0], ...Array(right).fill(1)]];
       const mask = [[...Array(left).fill(0), ...PROMPT[0].map(() => 1), ...Array(right).fill(0)]];
       const padded = lm.forward(ids, { mask });
       const got = (await padded.logits.data()).subarray(left * vocabSize, (left + PROMPT[0].length) * vocabSize);
       expectClose(got, want, { relative: 2e-5, label: `padded by ${left} and ${right}` });
       for (const [i, layer] of padded.state.layers.entries()) {
-        expectClose(await layer.ssm.data(), await plain.state.layers[i].ssm.data(), { relative: 2e-5, label: `state of layer ${i}` });
-        expectClose(await layer.conv.data(), await plain.state.layers[i].conv.data(), { relative: 2e-5, label: `window of layer ${i}` });
+        expectClose(await layer.ssm.data(), await plain.state.layers[i].ssm.data(), {
+          relative: 2e-5,
+          label: `state of layer ${i}`,
+        });
+        expectClose(await layer.conv.data(), await plain.state.layers[i].conv.data(), {
+          relative: 2e-5,
+          label: `window of layer ${i}`,
+        });
       }
       padded.logits.dispose();
       padded.state.dispose();

@@ -84,10 +84,15 @@ export class Mamba extends Module implements CausalModel {
     for (const { mixer } of this.backbone.layers) mixer.freeze();
   }
 
-  forward(ids: Tensor, { layers: carried, mask, logits: wanted = "all", onHidden }: ForwardOptions = {}): ForwardResult {
+  forward(
+    ids: Tensor,
+    { layers: carried, mask, logits: wanted = "all", onHidden }: ForwardOptions = {},
+  ): ForwardResult {
     const { embedding, layers, normF } = this.backbone;
     if (carried !== undefined && carried.length !== layers.length) {
-      throw new TypeError(`Cannot run the model: the state has ${carried.length} layers but the model ${layers.length}; it is of another model`);
+      throw new TypeError(
+        `Cannot run the model: the state has ${carried.length} layers but the model ${layers.length}; it is of another model`,
+      );
     }
     const { device } = ids;
     using scope = device.scope();
@@ -160,7 +165,9 @@ export const stateSpacesMamba = defineModel({
     const ssm = json.object("ssm_cfg");
     const attention = json.raw("attn_layer_idx");
     if (Array.isArray(attention) && attention.length > 0) {
-      throw new TypeError('Cannot read "config.json": "attn_layer_idx" names attention layers, which "state-spaces/Mamba1" has no support for');
+      throw new TypeError(
+        'Cannot read "config.json": "attn_layer_idx" names attention layers, which "state-spaces/Mamba1" has no support for',
+      );
     }
     const dModel = json.int("d_model");
     const dIntermediate = json.int("d_intermediate", { fallback: 0, min: 0 });

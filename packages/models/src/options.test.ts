@@ -2,7 +2,15 @@ import { expect, test } from "vitest";
 import { resolveOptions, type GenerateOptions } from "./options.ts";
 
 test("snake_case names of transformers are the same options", () => {
-  const options = { max_new_tokens: 3, top_k: 5, top_p: 0.5, min_p: 0.1, repetition_penalty: 1.2, stop: "end", seed: 1 };
+  const options = {
+    max_new_tokens: 3,
+    top_k: 5,
+    top_p: 0.5,
+    min_p: 0.1,
+    repetition_penalty: 1.2,
+    stop: "end",
+    seed: 1,
+  };
   const { maxTokens, topK, topP, minP, repetitionPenalty, stop } = resolveOptions(options as GenerateOptions);
   expect({ maxTokens, topK, topP, minP, repetitionPenalty, stop }).toEqual({
     maxTokens: 3,
@@ -15,7 +23,9 @@ test("snake_case names of transformers are the same options", () => {
 });
 
 test("an unknown option is refused with the nearest one", () => {
-  expect(() => resolveOptions({ temprature: 1 } as GenerateOptions)).toThrow('no option "temprature"; the nearest is "temperature"');
+  expect(() => resolveOptions({ temprature: 1 } as GenerateOptions)).toThrow(
+    'no option "temprature"; the nearest is "temperature"',
+  );
 });
 
 test.each([

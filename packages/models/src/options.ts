@@ -70,7 +70,8 @@ export function resolveOptions(options: GenerateOptions, advised: GenerateOption
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError('Cannot generate: "signal" must be an AbortSignal');
   }
-  if (onToken !== undefined && typeof onToken !== "function") throw new TypeError('Cannot generate: "onToken" must be a function');
+  if (onToken !== undefined && typeof onToken !== "function")
+    throw new TypeError('Cannot generate: "onToken" must be a function');
   const number = (name: string, fallback: number) => (given[name] as number | undefined) ?? fallback;
   return {
     maxTokens: number("maxTokens", 128),
@@ -93,7 +94,14 @@ export function resolveOptions(options: GenerateOptions, advised: GenerateOption
 export function advisedOptions(generation: unknown): GenerateOptions {
   const json = (generation ?? {}) as Readonly<Record<string, unknown>>;
   if (json.do_sample !== true) return {};
-  const { temperature, top_k: topK, top_p: topP, min_p: minP, repetition_penalty: repetitionPenalty, max_new_tokens: maxTokens } = json;
+  const {
+    temperature,
+    top_k: topK,
+    top_p: topP,
+    min_p: minP,
+    repetition_penalty: repetitionPenalty,
+    max_new_tokens: maxTokens,
+  } = json;
   const advised = Object.entries({ temperature, topK, topP, minP, repetitionPenalty, maxTokens });
   return Object.fromEntries(advised.filter(([, value]) => typeof value === "number"));
 }
@@ -101,8 +109,11 @@ export function advisedOptions(generation: unknown): GenerateOptions {
 function checkNumber(name: string, value: unknown, { min, max, whole }: (typeof RANGES)[string]): void {
   if (value === undefined) return;
   const needed = min === Number.MIN_VALUE ? `above 0 and at most ${max}` : `from ${min} to ${max}`;
-  if (typeof value !== "number") throw new TypeError(`Cannot generate: "${name}" is a ${typeof value} but a number ${needed} was needed`);
+  if (typeof value !== "number")
+    throw new TypeError(`Cannot generate: "${name}" is a ${typeof value} but a number ${needed} was needed`);
   if (!(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
-    throw new RangeError(`Cannot generate: "${name}" is ${value} but a ${whole ? "whole " : ""}number ${needed} was needed`);
+    throw new RangeError(
+      `Cannot generate: "${name}" is ${value} but a ${whole ? "whole " : ""}number ${needed} was needed`,
+    );
   }
 }

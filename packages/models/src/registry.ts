@@ -35,7 +35,9 @@ export async function architectureOf(type: string, file: string): Promise<Archit
   const load = Object.hasOwn(architectures, type) ? architectures[type] : undefined;
   if (load === undefined) {
     const near = closest(type, [...modelTypes]);
-    throw new TypeError(`Cannot read "${file}": model_type "${type}" is unknown; known are ${list()}; the nearest is "${near}"`);
+    throw new TypeError(
+      `Cannot read "${file}": model_type "${type}" is unknown; known are ${list()}; the nearest is "${near}"`,
+    );
   }
   return load();
 }

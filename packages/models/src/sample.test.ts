@@ -10,7 +10,8 @@ const nothing: ReadonlySet<number> = new Set();
 function shares(logits: readonly number[], options: Partial<SamplingOptions>, draws = 20_000): number[] {
   const random = randomSource(3);
   const counts = logits.map(() => 0);
-  for (let i = 0; i < draws; i++) counts[sampleToken(Float32Array.from(logits), nothing, { ...plain, ...options }, random)]++;
+  for (let i = 0; i < draws; i++)
+    counts[sampleToken(Float32Array.from(logits), nothing, { ...plain, ...options }, random)]++;
   return counts.map((count) => count / draws);
 }
 
@@ -60,7 +61,12 @@ describe("sampleToken", () => {
 
   test("the repetition penalty divides positive and multiplies negative logits of what was there", () => {
     const pick = (logits: number[]) =>
-      sampleToken(Float32Array.from(logits), new Set([0]), { ...plain, temperature: 0, repetitionPenalty: 2 }, randomSource(1));
+      sampleToken(
+        Float32Array.from(logits),
+        new Set([0]),
+        { ...plain, temperature: 0, repetitionPenalty: 2 },
+        randomSource(1),
+      );
     expect(pick([4, 3])).toBe(1);
     expect(pick([7, 3])).toBe(0);
     expect(pick([-1, -1.5])).toBe(1);
@@ -70,7 +76,10 @@ describe("sampleToken", () => {
     fc.assert(
       fc.property(
         // steps of an eighth: logits either tie or differ by more than rounding
-        fc.array(fc.integer({ min: -160, max: 160 }).map((eighths) => eighths / 8), { minLength: 1, maxLength: 40 }),
+        fc.array(
+          fc.integer({ min: -160, max: 160 }).map((eighths) => eighths / 8),
+          { minLength: 1, maxLength: 40 },
+        ),
         fc.integer({ min: 0, max: 45 }),
         fc.double({ min: 0.01, max: 1, noNaN: true }),
         fc.double({ min: 0, max: 1, noNaN: true }),
@@ -81,7 +90,9 @@ describe("sampleToken", () => {
           const better = [...values].filter((logit) => logit > values[id]).length;
           if (topK > 0) expect(better).toBeLessThan(topK);
           expect(Math.exp(values[id] - Math.max(...values))).toBeGreaterThanOrEqual(minP * (1 - 1e-6));
-          const above = softmax([...values]).filter((_, other) => values[other] > values[id]).reduce((a, b) => a + b, 0);
+          const above = softmax([...values])
+            .filter((_, other) => values[other] > values[id])
+            .reduce((a, b) => a + b, 0);
           if (topK === 0) expect(above).toBeLessThan(topP + 1e-6);
         },
       ),

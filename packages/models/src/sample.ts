@@ -29,7 +29,8 @@ export function sampleToken(
   random: RandomSource,
 ): number {
   if (repetitionPenalty !== 1) {
-    for (const id of seen) logits[id] = logits[id] > 0 ? logits[id] / repetitionPenalty : logits[id] * repetitionPenalty;
+    for (const id of seen)
+      logits[id] = logits[id] > 0 ? logits[id] / repetitionPenalty : logits[id] * repetitionPenalty;
   }
   const likeliest = argmax(logits);
   if (temperature === 0) return likeliest;
@@ -47,7 +48,14 @@ export function sampleToken(
     return draw(weights.keys(), weights, total, random) ?? likeliest;
   }
   const kept = rank(weights, topK, topP, minP);
-  return draw(kept, weights, kept.reduce((sum, id) => sum + weights[id], 0), random) ?? likeliest;
+  return (
+    draw(
+      kept,
+      weights,
+      kept.reduce((sum, id) => sum + weights[id], 0),
+      random,
+    ) ?? likeliest
+  );
 }
 
 /** The first of the largest logits. */
@@ -60,7 +68,9 @@ export function argmax(logits: Float32Array): number {
       peak = logit;
       best = id;
     } else if (Number.isNaN(logit)) {
-      throw new RangeError(`Cannot pick a token: the logit of token ${id} is NaN; the weights or the state are damaged`);
+      throw new RangeError(
+        `Cannot pick a token: the logit of token ${id} is NaN; the weights or the state are damaged`,
+      );
     }
   }
   if (best === -1) throw new RangeError("Cannot pick a token: no logit is above -Infinity");

@@ -29,7 +29,12 @@ export class State {
   select(rows: readonly number[]): State {
     return this.#map((tensor) => {
       using scope = tensor.device.scope();
-      return scope.keep(concat(rows.map((row) => tensor.slice(0, row, row + 1)), 0));
+      return scope.keep(
+        concat(
+          rows.map((row) => tensor.slice(0, row, row + 1)),
+          0,
+        ),
+      );
     });
   }
 
@@ -38,7 +43,15 @@ export class State {
     const [head] = states;
     if (head === undefined) throw new TypeError("Cannot concat states: at least one was needed");
     const layers = head.layers.map((layer, i) =>
-      Object.fromEntries(Object.keys(layer).map((name) => [name, concat(states.map((state) => state.layers[i][name]), 0)])),
+      Object.fromEntries(
+        Object.keys(layer).map((name) => [
+          name,
+          concat(
+            states.map((state) => state.layers[i][name]),
+            0,
+          ),
+        ]),
+      ),
     );
     return new State(layers, Math.max(...states.map((state) => state.tokens)));
   }

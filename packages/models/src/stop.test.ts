@@ -16,18 +16,26 @@ function run(text: string, cuts: readonly number[], stops: readonly string[]) {
 test("however the text is cut, it ends right before the first stop string", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b", "c") });
   fc.assert(
-    fc.property(letters, fc.array(letters.filter((stop) => stop !== ""), { maxLength: 3 }), fc.array(fc.nat(30)), (text, stops, cuts) => {
-      const inside = cuts.map((cut) => Math.min(cut, text.length));
-      const ends = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-      const { out, found } = run(text, inside, stops);
-      expect(found).toBe(ends.length > 0);
-      // pieces decide as they come: a stop that is complete earlier wins over one that begins earlier
-      if (!found) expect(out).toBe(text);
-      else {
-        expect(text.startsWith(out)).toBe(true);
-        expect(stops.some((stop) => text.startsWith(stop, out.length))).toBe(true);
-      }
-    }),
+    fc.property(
+      letters,
+      fc.array(
+        letters.filter((stop) => stop !== ""),
+        { maxLength: 3 },
+      ),
+      fc.array(fc.nat(30)),
+      (text, stops, cuts) => {
+        const inside = cuts.map((cut) => Math.min(cut, text.length));
+        const ends = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+        const { out, found } = run(text, inside, stops);
+        expect(found).toBe(ends.length > 0);
+        // pieces decide as they come: a stop that is complete earlier wins over one that begins earlier
+        if (!found) expect(out).toBe(text);
+        else {
+          expect(text.startsWith(out)).toBe(true);
+          expect(stops.some((stop) => text.startsWith(stop, out.length))).toBe(true);
+        }
+      },
+    ),
   );
 });
 

@@ -14,7 +14,11 @@ export function blank(device: Device): Init {
 /** Parameters as their layers ask for them; the same seed gives the same model on every device. */
 export function seeded(device: Device, seed: number): Init {
   const random = randomSource(seed);
-  return (shape, fill) => device.tensor(Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(random, i)), shape);
+  return (shape, fill) =>
+    device.tensor(
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(random, i)),
+      shape,
+    );
 }
 
 export function constant(value: number): Fill {

@@ -33,11 +33,14 @@ describe("valueAndGrad", () => {
     using host = device();
     const x = host.tensor([1, 2, 3, 4, 5, 6], [2, 3]);
     const weights = host.tensor([1, 10, 100, 1000, 10_000, 100_000], [6]);
-    const { gradients } = valueAndGrad(() => {
-      const [left, right] = x.split([1, 2]);
-      const turned = concat([right, left], 1).reshape([6]);
-      return sum(turned.mul(weights).reshape([2, 3]).slice(0, 0, 1));
-    }, { x });
+    const { gradients } = valueAndGrad(
+      () => {
+        const [left, right] = x.split([1, 2]);
+        const turned = concat([right, left], 1).reshape([6]);
+        return sum(turned.mul(weights).reshape([2, 3]).slice(0, 0, 1));
+      },
+      { x },
+    );
     expect(await numbers(gradients.x)).toEqual([100, 1, 10, 0, 0, 0]);
   });
 
@@ -53,10 +56,13 @@ describe("valueAndGrad", () => {
     using host = device();
     const x = host.tensor([1, 2, 3]);
     const live = host.liveBytes;
-    const { value, gradients } = valueAndGrad(() => {
-      using scope = host.scope();
-      return scope.keep(sum(x.mul(x).mul(x)));
-    }, { x });
+    const { value, gradients } = valueAndGrad(
+      () => {
+        using scope = host.scope();
+        return scope.keep(sum(x.mul(x).mul(x)));
+      },
+      { x },
+    );
     expect(await numbers(gradients.x)).toEqual([3, 12, 27]);
     expect(host.liveBytes).toBe(live + value.byteLength + gradients.x.byteLength);
   });
@@ -71,8 +77,12 @@ describe("valueAndGrad", () => {
       reference: ({ inputs, outputs: { y } }) => inputs.x.forEach((value, i) => (y[i] = Math.floor(value))),
     });
     expect(() => valueAndGrad(() => x.neg(), { x })).toThrow("the result has shape [2] but one number was needed");
-    expect(() => valueAndGrad(() => sum(floor({ x }).y), { x })).toThrow('Cannot differentiate through "floor": it has no gradient');
-    expect(() => valueAndGrad(() => valueAndGrad(() => sum(x), { x }).value, { x })).toThrow("another valueAndGrad is running");
+    expect(() => valueAndGrad(() => sum(floor({ x }).y), { x })).toThrow(
+      'Cannot differentiate through "floor": it has no gradient',
+    );
+    expect(() => valueAndGrad(() => valueAndGrad(() => sum(x), { x }).value, { x })).toThrow(
+      "another valueAndGrad is running",
+    );
     expect(() => valueAndGrad(() => sum(x), {})).toThrow("no parameters were given");
     expect(host.differentiating).toBe(false);
   });

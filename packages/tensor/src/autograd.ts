@@ -52,7 +52,10 @@ export class Tape {
     if (!this.#followed.has(from)) return;
     this.#followed.add(to);
     const { shape } = from;
-    this.#entries.push({ outputs: [to], backward: ([grad]) => (grad === undefined ? [] : [[from, grad.reshape(shape)]]) });
+    this.#entries.push({
+      outputs: [to],
+      backward: ([grad]) => (grad === undefined ? [] : [[from, grad.reshape(shape)]]),
+    });
   }
 
   /** Walks back from `root`; gives the gradient of its only number by each of `wanted`, or none where it does not depend on it. */
@@ -103,7 +106,8 @@ export function valueAndGrad<const K extends string>(
   const followed = names.map((name) => parameters[name]);
   if (followed.length === 0) throw new TypeError("Cannot differentiate: no parameters were given");
   const { device } = followed[0];
-  if (device.tape !== undefined) throw new TypeError("Cannot differentiate: another valueAndGrad is running on this device");
+  if (device.tape !== undefined)
+    throw new TypeError("Cannot differentiate: another valueAndGrad is running on this device");
   using scope = device.scope();
   using tape = new Tape(followed);
   let value: Tensor;
@@ -114,7 +118,9 @@ export function valueAndGrad<const K extends string>(
     device.tape = undefined;
   }
   if (value.size !== 1) {
-    throw new TypeError(`Cannot differentiate: the result has shape ${formatShape(value.shape)} but one number was needed`);
+    throw new TypeError(
+      `Cannot differentiate: the result has shape ${formatShape(value.shape)} but one number was needed`,
+    );
   }
   const grads = tape.backward(value, followed);
   const gradients = {} as Record<K, Tensor>;

@@ -73,8 +73,12 @@ export class Device {
     }
     const array =
       kind === "i32"
-        ? values instanceof Int32Array ? values : Int32Array.from(values)
-        : values instanceof Float32Array ? values : Float32Array.from(values);
+        ? values instanceof Int32Array
+          ? values
+          : Int32Array.from(values)
+        : values instanceof Float32Array
+          ? values
+          : Float32Array.from(values);
     const tensor = this.empty(dims, kind);
     this.write(tensor, bytesOf(array));
     return tensor;

@@ -61,7 +61,12 @@ type ArrayNamed<W extends string> = W extends `${string}:i32` ? Int32Array : Flo
  * What a reference is called with, written as names: `ReferenceCall<"batch time inner", "u D? seqIdx:i32?", "y">`.
  * Outputs are to be filled; an optional input that was not given is `undefined`.
  */
-export interface ReferenceCall<D extends string, I extends string, O extends string, A extends Attributes = Attributes> {
+export interface ReferenceCall<
+  D extends string,
+  I extends string,
+  O extends string,
+  A extends Attributes = Attributes,
+> {
   readonly dims: Readonly<Record<Word<D>, number>>;
   readonly inputs: { readonly [W in RequiredWord<I> as NameOf<W>]: ArrayNamed<W> } & {
     readonly [W in OptionalWord<I> as NameOf<W>]?: ArrayNamed<W> | undefined;
@@ -91,7 +96,10 @@ export interface OpDefinition<I extends Specs, O extends Specs, A extends Attrib
   /** Attributes with their defaults. */
   readonly attributes?: A;
   /** Sizes that follow from other sizes or attributes: `({ width }) => ({ window: width - 1 })`. */
-  readonly derive?: (dims: Readonly<Record<string, number>>, attributes: Widened<A>) => Readonly<Record<string, number>>;
+  readonly derive?: (
+    dims: Readonly<Record<string, number>>,
+    attributes: Widened<A>,
+  ) => Readonly<Record<string, number>>;
   /** What shapes cannot say. Throws `TypeError` or `RangeError`. */
   readonly check?: (dims: OpDims<I, O>, attributes: Widened<A>, given: ReadonlySet<string>) => void;
   /** The specification: plain loops with 64-bit sums. */
@@ -122,7 +130,9 @@ export interface AnyOp {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly attributes: Attributes;
-  readonly derive: ((dims: Readonly<Record<string, number>>, attributes: never) => Readonly<Record<string, number>>) | undefined;
+  readonly derive:
+    | ((dims: Readonly<Record<string, number>>, attributes: never) => Readonly<Record<string, number>>)
+    | undefined;
   readonly check: ((dims: never, attributes: never, given: ReadonlySet<string>) => void) | undefined;
   readonly reference: (call: never) => void;
   readonly gradient: ((call: never) => Readonly<Record<string, Tensor | undefined>>) | undefined;

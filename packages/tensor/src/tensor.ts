@@ -72,7 +72,9 @@ export class Tensor {
     const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
     const full = shape.map((length) => (length === -1 ? this.size / known : length));
     if (sizeOf(full) !== this.size || !full.every(Number.isInteger)) {
-      throw new TypeError(`Cannot reshape: ${formatShape(this.shape)} has ${this.size} elements, which ${formatShape(shape)} cannot hold`);
+      throw new TypeError(
+        `Cannot reshape: ${formatShape(this.shape)} has ${this.size} elements, which ${formatShape(shape)} cannot hold`,
+      );
     }
     return this.#at(0, full);
   }
@@ -93,7 +95,9 @@ export class Tensor {
     const length = this.shape[axis];
     if (length === undefined) throw new RangeError(`Cannot slice: axis ${axis} is not in ${formatShape(this.shape)}`);
     if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= length)) {
-      throw new RangeError(`Cannot slice: ${start} to ${end} is not inside dimension ${axis} of ${formatShape(this.shape)}`);
+      throw new RangeError(
+        `Cannot slice: ${start} to ${end} is not inside dimension ${axis} of ${formatShape(this.shape)}`,
+      );
     }
     const outer = sizeOf(this.shape.slice(0, axis));
     const inner = sizeOf(this.shape.slice(axis + 1));
@@ -101,7 +105,8 @@ export class Tensor {
     const offset = start * inner * byteWidth(this.dtype);
     if (start === 0 && end === length) return this.#at(0, shape);
     // a tape has no way to put the gradient of a view in its place
-    const isView = outer === 1 && (this.#offset + offset) % this.device.alignment === 0 && this.device.tape === undefined;
+    const isView =
+      outer === 1 && (this.#offset + offset) % this.device.alignment === 0 && this.device.tape === undefined;
     if (isView) return this.#at(offset, shape);
     using flat = this.#at(0, [outer, length, inner]);
     using part = slice(flat, start, end - start);
@@ -113,7 +118,9 @@ export class Tensor {
     const axis = this.shape.length - 1;
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (total !== this.shape[axis]) {
-      throw new TypeError(`Cannot split: parts ${formatShape(sizes)} add up to ${total}, the last dimension of ${formatShape(this.shape)} does not`);
+      throw new TypeError(
+        `Cannot split: parts ${formatShape(sizes)} add up to ${total}, the last dimension of ${formatShape(this.shape)} does not`,
+      );
     }
     let start = 0;
     return sizes.map((size) => this.slice(axis, start, (start += size)));
@@ -150,14 +157,18 @@ export class Tensor {
 
   #at(offset: number, shape: Shape): Tensor {
     this.#assertAlive("use");
-    const view = this.device.adopt(new Tensor(this.device, this.#storage.retain(), this.#offset + offset, shape, this.dtype));
+    const view = this.device.adopt(
+      new Tensor(this.device, this.#storage.retain(), this.#offset + offset, shape, this.dtype),
+    );
     this.device.tape?.recordReshape(this, view);
     return view;
   }
 
   #assertAlive(action: string): void {
     if (this.#disposed) {
-      throw new TensorDisposedError(`Cannot ${action} a tensor of shape ${formatShape(this.shape)}: it was disposed, or its scope has ended`);
+      throw new TensorDisposedError(
+        `Cannot ${action} a tensor of shape ${formatShape(this.shape)}: it was disposed, or its scope has ended`,
+      );
     }
   }
 }

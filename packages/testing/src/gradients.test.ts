@@ -17,7 +17,11 @@ import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
 type Case = Omit<RandomOptions, "seed"> & { readonly op: AnyOp; readonly sizes: Sizes };
 
 const conv = { op: causalConv1d, sizes: { batch: 2, time: 5, inner: 2, width: 3 } };
-const scan = { op: selectiveScan, sizes: { batch: 2, time: 4, inner: 2, state: 3 }, ranges: { A: [-2, -0.1], mask: [0, 1] } } as const;
+const scan = {
+  op: selectiveScan,
+  sizes: { batch: 2, time: 4, inner: 2, state: 3 },
+  ranges: { A: [-2, -0.1], mask: [0, 1] },
+} as const;
 
 const cases: readonly Case[] = [
   { op: matmulOp, sizes: { rows: 3, in: 4, out: 5 } },
@@ -26,7 +30,12 @@ const cases: readonly Case[] = [
   { op: addRmsNormOp, sizes: { rows: 3, features: 5 } },
   { op: layerNormOp, sizes: { rows: 3, features: 5 } },
   { op: crossEntropyOp, sizes: { rows: 3, vocab: 5 }, ranges: { labels: [0, 4] } },
-  { op: crossEntropyOp, sizes: { rows: 3, vocab: 5 }, ranges: { labels: [0, 4] }, attributes: { labelSmoothing: 0.1, ignoreIndex: 2 } },
+  {
+    op: crossEntropyOp,
+    sizes: { rows: 3, vocab: 5 },
+    ranges: { labels: [0, 4] },
+    attributes: { labelSmoothing: 0.1, ignoreIndex: 2 },
+  },
   { op: siluOp, sizes: { rows: 9 }, ranges: { x: [-4, 4] } },
   { op: softplusOp, sizes: { rows: 9 }, ranges: { x: [-4, 4] } },
   { op: unaryOps.exp, sizes: { rows: 9 } },

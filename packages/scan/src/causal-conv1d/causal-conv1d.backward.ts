@@ -48,7 +48,9 @@ function causalConv1dBackwardReference({
   const weightSums = new Float64Array(inner * width);
   const biasSums = new Float64Array(inner);
   for (let b = 0; b < batch; b++) {
-    const steps = Array.from({ length: time }, (_, t) => b * time + t).filter((row) => mask === undefined || mask[row] !== 0);
+    const steps = Array.from({ length: time }, (_, t) => b * time + t).filter(
+      (row) => mask === undefined || mask[row] !== 0,
+    );
     for (let e = 0; e < inner; e++) {
       const channel = (b * inner + e) * past;
       const line = new Float64Array(past + steps.length);

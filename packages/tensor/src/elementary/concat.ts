@@ -32,8 +32,13 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   using scope = head.device.scope();
   let joined = head.share();
   for (const next of rest) {
-    if (next.shape.length !== joined.shape.length || next.shape.some((length, i) => i !== axis && length !== joined.shape[i])) {
-      throw new TypeError(`Cannot concat: ${formatShape(next.shape)} does not fit ${formatShape(joined.shape)} along axis ${axis}`);
+    if (
+      next.shape.length !== joined.shape.length ||
+      next.shape.some((length, i) => i !== axis && length !== joined.shape[i])
+    ) {
+      throw new TypeError(
+        `Cannot concat: ${formatShape(next.shape)} does not fit ${formatShape(joined.shape)} along axis ${axis}`,
+      );
     }
     const outer = sizeOf(joined.shape.slice(0, axis));
     const inner = sizeOf(joined.shape.slice(axis + 1));
