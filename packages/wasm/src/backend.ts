@@ -92,14 +92,14 @@ export class WasmBackend implements Backend {
     const units = kernel.units(dims);
     const steps = kernel.cost === undefined ? moved : units * kernel.cost(dims);
     const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
-    const alone = chunks < 2;
+    const chunkUnits = roundUp(Math.ceil(units / chunks), kernel.grain ?? 1);
+    const alone = chunks < 2 || chunkUnits >= units;
     const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes), BLOCK_ALIGNMENT);
     const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.slots);
     try {
       if (alone) {
         this.#pool.runAlone(index, 0, units, args, scratch);
       } else {
-        const chunkUnits = roundUp(Math.ceil(units / chunks), kernel.grain ?? 1);
         this.#pool.run({ kernel: index, units, chunkUnits, args, scratch, scratchBytes });
       }
     } catch (cause) {
