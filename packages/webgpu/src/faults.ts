@@ -20,7 +20,7 @@ export class Faults {
     this.#device.pushErrorScope("out-of-memory");
   }
 
-  /** Ends a `watch`; `ops` may have caused an error in it. `toError` overrides what out of memory becomes. */
+  /** Ends a `watch`; one of `ops` is to blame for an error in it. `outOfMemory` makes the error of that kind. */
   unwatch(ops: Iterable<string>, outOfMemory?: (message: string) => Error): void {
     const names = [...ops];
     for (const kind of ["out-of-memory", "validation"] as const) {

@@ -38,7 +38,7 @@ export async function openRaw(
 ): Promise<{ backend: WebGpuBackend; gpuDevice: GPUDevice }> {
   const adapter = await createDawn().requestAdapter();
   const gpuDevice = await adapter!.requestDevice();
-  return { backend: new WebGpuBackend(gpuDevice, { kernels: [], description: "WebGPU: test", ...options }), gpuDevice };
+  return { backend: new WebGpuBackend(gpuDevice, { kernels: [], description: "webgpu: test", ...options }), gpuDevice };
 }
 
 /** `y = x · factor + offset`. */

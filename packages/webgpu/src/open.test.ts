@@ -47,7 +47,7 @@ describe("openWebGpu", () => {
   test("describes what it opened", async () => {
     const device = await openSoftware({ kernels: [] });
     expect(device.kind).toBe("webgpu");
-    expect(device.description).toMatch(/^WebGPU: .+ \(software\)$/);
+    expect(device.description).toMatch(/^webgpu: .+ \(software\)$/);
     device.dispose();
   });
 

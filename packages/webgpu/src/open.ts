@@ -41,7 +41,7 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpuBack
   }
   return new WebGpuBackend(device, {
     kernels,
-    description: `WebGPU: ${description}${software ? " (software)" : ""}`,
+    description: `webgpu: ${description}${software ? " (software)" : ""}`,
     maxBindingBytes,
     maxBytes,
   });
