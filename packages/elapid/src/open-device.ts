@@ -40,11 +40,30 @@ export async function probeAdapter(): Promise<AdapterReport> {
   return webgpu.probeAdapter();
 }
 
+/** How a GPU shows on Linux: of any vendor, of Nvidia's driver, of AMD's, and under Windows. */
+const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg"];
+
+/** Without a device file there is no hardware adapter to find, and drivers that are started for nothing complain on standard error. */
+async function lacksGpu(): Promise<boolean> {
+  const { process } = globalThis as { process?: { platform?: string } };
+  if (process?.platform !== "linux") return false;
+  const { existsSync } = await import("node:fs");
+  return !GPU_FILES.some((file) => existsSync(file));
+}
+
 async function openBest(options: OpenDeviceOptions): Promise<Device> {
-  const report = await probeAdapter();
+  if (await lacksGpu()) return openCpu({ reason: "WebGPU: this machine has no GPU", ...options });
+  const { kind, reason } = choose(await probeAdapter());
+  return kind === "webgpu" ? openGpu({ reason, ...options, allowSoftware: false }) : openCpu({ reason, ...options });
+}
+
+/** @internal What `"auto"` takes, given what the probe found: a GPU, and nothing that only looks like one. */
+export function choose({ hardware, reason }: Pick<AdapterReport, "hardware" | "reason">): {
+  readonly kind: "webgpu" | "wasm";
+  readonly reason: string;
+} {
   // what would help follows in a second sentence, for those who ask for it
-  const [reason] = report.reason.split("; ");
-  return report.hardware ? openGpu({ reason, ...options, allowSoftware: false }) : openCpu({ reason, ...options });
+  return { kind: hardware ? "webgpu" : "wasm", reason: reason.split("; ")[0] };
 }
 
 // kernels are imported where they are wanted: a page that never asks for WebGPU never loads WGSL
