@@ -1,7 +1,7 @@
 /** A parsed `config.json`, read field by field with messages that name the field. */
 export interface ConfigReader {
-  /** A whole number of at least `min` (default 1). Without a fallback the field must be there. */
-  int(field: string, options?: { readonly fallback?: number; readonly min?: number }): number;
+  /** A whole number from `min` (default 1) to `max`. Without a fallback the field must be there. */
+  int(field: string, options?: { readonly fallback?: number; readonly min?: number; readonly max?: number }): number;
   /** A finite number above 0. */
   positive(field: string, fallback?: number): number;
   flag(field: string, fallback: boolean): boolean;
@@ -26,10 +26,10 @@ export function readConfig(json: unknown, file: string, path = ""): ConfigReader
     throw new TypeError(`Cannot read "${file}": "${path}${field}" ${found} but ${needed} was needed`);
   };
   return {
-    int(field, { fallback, min = 1 } = {}) {
+    int(field, { fallback, min = 1, max = 2 ** 31 - 1 } = {}) {
       const value = fields[field] ?? fallback;
-      if (typeof value === "number" && Number.isSafeInteger(value) && value >= min) return value;
-      return fail(field, `a whole number of at least ${min}`);
+      if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+      return fail(field, `a whole number from ${min} to ${max}`);
     },
     positive(field, fallback) {
       const value = fields[field] ?? fallback;

@@ -1,7 +1,8 @@
 import type { ModelFiles, StoredDType } from "@elapid/loaders";
 import { blank } from "@elapid/nn";
-import { Device, type Allocation, type Backend, type Tensor } from "@elapid/tensor";
+import { Device, type Tensor } from "@elapid/tensor";
 import { readConfig } from "./config.ts";
+import { PaperBackend } from "./paper.ts";
 import { architectureOf, modelTypeOf } from "./registry.ts";
 import { State } from "./state.ts";
 
@@ -57,37 +58,4 @@ export async function describeModel(files: ModelFiles): Promise<ModelDescription
     stateBytes: new State(layers, 1).byteLength,
     memoryBytes: { f32: memory(widths.f32), f16: memory(widths.f16), q8: memory(widths.q8), q4: memory(widths.q4) },
   };
-}
-
-/** Counts bytes and computes nothing: a model on it has shapes and no values. */
-class PaperBackend implements Backend {
-  readonly kind = "host";
-  readonly description = "paper: shapes without values";
-  readonly alignment = 4;
-  liveBytes = 0;
-  peakBytes = 0;
-
-  allocate(bytes: number): Allocation {
-    this.liveBytes += bytes;
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
-    return { bytes };
-  }
-
-  free({ bytes }: Allocation): void {
-    this.liveBytes -= bytes;
-  }
-
-  write(): void {}
-
-  async read(_: Allocation, __: number, length: number): Promise<Uint8Array> {
-    return new Uint8Array(length);
-  }
-
-  run(): "kernel" {
-    return "kernel";
-  }
-
-  async finish(): Promise<void> {}
-
-  dispose(): void {}
 }

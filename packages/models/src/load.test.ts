@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openModelFiles, openWeights, memorySource, writeSafetensors, type TensorData } from "@elapid/loaders";
-import { Device, HostBackend } from "@elapid/tensor";
+import { Device, HostBackend, OutOfMemoryError } from "@elapid/tensor";
 import { describe, expect, test } from "vitest";
 import { loadModel } from "./load.ts";
 import { State } from "./state.ts";
@@ -65,9 +65,14 @@ describe("loadModel refuses", () => {
     [{ ...config, model_type: "mamab" }, 'model_type "mamab" is unknown; known are "mamba"'],
     [{ ...config, model_type: "__proto__" }, 'model_type "__proto__" is unknown'],
     [{ ...config, model_type: undefined }, 'it has no "model_type"'],
-    [{ ...config, hidden_size: "wide" }, '"hidden_size" is "wide" but a whole number of at least 1 was needed'],
+    [{ ...config, hidden_size: "wide" }, '"hidden_size" is "wide" but a whole number from 1 to 2147483647 was needed'],
     [{ ...config, vocab_size: -3 }, '"vocab_size" is -3'],
     [{ ...config, num_hidden_layers: undefined }, '"num_hidden_layers" is missing'],
+    [
+      { ...config, num_hidden_layers: 1e9 },
+      '"num_hidden_layers" is 1000000000 but a whole number from 0 to 4096 was needed',
+    ],
+    [{ ...config, hidden_size: 2e9 }, "has shape [224, 40] but the config asks for [224, 2000000000]"],
     [{ ...config, use_bias: 1 }, '"use_bias" is 1 but true or false was needed'],
     [{ ...config, hidden_act: "tanh" }, '"hidden_act" is "tanh"'],
     [[], 'it has no "model_type"'],
@@ -86,6 +91,22 @@ describe("loadModel refuses", () => {
     const files = { "config.json": text(config), "model.safetensors": whole.subarray(0, whole.length - 100) };
     await expect(load(files)).rejects.toThrow("model.safetensors");
   });
+});
+
+test("memory that runs out in the middle is given back, and the message says what was missing", async () => {
+  class Small extends HostBackend {
+    override allocate(bytes: number) {
+      const left = 100_000 - this.liveBytes;
+      if (bytes > left) throw new OutOfMemoryError("this device", bytes, left);
+      return super.allocate(bytes);
+    }
+  }
+  using device = new Device(new Small());
+  const loading = loadModel(await openModelFiles(folder), device);
+  await expect(loading).rejects.toThrow(
+    /Cannot allocate on this device: \d\.\d MiB needed, \d\.\d MiB available; free other models/,
+  );
+  expect(device.liveBytes).toBe(0);
 });
 
 test("an abort frees what was loaded", async () => {

@@ -1,10 +1,11 @@
 import { toFloat32, type ModelFiles, type StoredDType, type Weights } from "@elapid/loaders";
 import { blank } from "@elapid/nn";
-import { bytesOf, formatShape, type Device, type Tensor } from "@elapid/tensor";
+import { bytesOf, Device, formatShape, type Tensor } from "@elapid/tensor";
 import { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
 import { readConfig } from "./config.ts";
 import { checkpointName, type Architecture, type CausalModel } from "./define.ts";
 import { LanguageModel } from "./language-model.ts";
+import { PaperBackend } from "./paper.ts";
 import { architectureOf, modelTypeOf } from "./registry.ts";
 
 export interface LoadModelOptions {
@@ -38,7 +39,9 @@ export async function loadModel(
   const generation = await files.json("generation_config.json");
   const weights = await files.weights();
   try {
-    const model = build(blank(device));
+    // what the config asks for is held against the file before anything is allocated for it
+    checkParameters(build(blank(new Device(new PaperBackend()))), architecture, weights);
+    const model = allocated(device, () => build(blank(device)));
     try {
       await fillParameters(model, architecture, weights, signal);
       model.freeze();
@@ -60,16 +63,35 @@ async function loadTokenizer(files: ModelFiles): Promise<Tokenizer | undefined> 
   return createTokenizer({ tokenizer, config, chatTemplate });
 }
 
+/** Builds a model whole, or frees what was made of it: memory may run out in the middle. */
+function allocated(device: Device, build: () => CausalModel): CausalModel {
+  using scope = device.scope();
+  const model = build();
+  for (const [, parameter] of model.parameters()) scope.keep(parameter);
+  return model;
+}
+
+type Naming = Pick<Architecture, "names" | "ignored">;
+
+function byCheckpointName(model: CausalModel, { names }: Naming): Map<string, Tensor> {
+  return new Map([...model.parameters()].map(([path, tensor]) => [checkpointName(path, names), tensor]));
+}
+
+function checkParameters(model: CausalModel, naming: Naming, weights: Weights): void {
+  const parameters = byCheckpointName(model, naming);
+  checkNames(parameters, weights, naming.ignored ?? []);
+  for (const [name, parameter] of parameters) checkTensor(name, parameter, weights);
+}
+
 /** Copies every parameter from the checkpoint to the device, after checking that names, dtypes and shapes all fit. */
 export async function fillParameters(
   model: CausalModel,
-  { names, ignored = [] }: Pick<Architecture, "names" | "ignored">,
+  naming: Naming,
   weights: Weights,
   signal?: AbortSignal,
 ): Promise<void> {
-  const parameters = new Map([...model.parameters()].map(([path, tensor]) => [checkpointName(path, names), tensor]));
-  checkNames(parameters, weights, ignored);
-  for (const [name, parameter] of parameters) checkTensor(name, parameter, weights);
+  checkParameters(model, naming, weights);
+  const parameters = byCheckpointName(model, naming);
   const buffer = new Uint8Array(4 * 2 ** 20);
   for (const [name, parameter] of parameters) {
     const { dtype } = weights.tensors.get(name)!;

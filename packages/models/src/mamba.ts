@@ -131,6 +131,9 @@ function normOf({ norm, dModel, normEps }: MambaConfig, init: Init): Norm {
   return norm === "rms" ? new RmsNorm(dModel, init, normEps) : new LayerNorm(dModel, init, normEps);
 }
 
+/** More than anyone has trained; a config that asks for more would only fill the memory with empty layers. */
+const MAX_LAYERS = 4096;
+
 /** `model_type: "mamba"`, as transformers saves it. */
 export const mamba = defineModel({
   type: "mamba",
@@ -139,7 +142,7 @@ export const mamba = defineModel({
     const dModel = json.int("hidden_size");
     return {
       dModel,
-      nLayers: json.int("num_hidden_layers", { min: 0 }),
+      nLayers: json.int("num_hidden_layers", { min: 0, max: MAX_LAYERS }),
       vocabSize: json.int("vocab_size"),
       dInner: json.int("intermediate_size", { fallback: json.int("expand", { fallback: 2 }) * dModel }),
       dState: json.int("state_size", { fallback: 16 }),
@@ -173,7 +176,7 @@ export const stateSpacesMamba = defineModel({
     const dIntermediate = json.int("d_intermediate", { fallback: 0, min: 0 });
     return {
       dModel,
-      nLayers: json.int("n_layer", { min: 0 }),
+      nLayers: json.int("n_layer", { min: 0, max: MAX_LAYERS }),
       vocabSize: roundUp(json.int("vocab_size"), json.int("pad_vocab_size_multiple", { fallback: 8 })),
       dInner: json.object("ssm_cfg").int("expand", { fallback: 2 }) * dModel,
       dState: ssm.int("d_state", { fallback: 16 }),
