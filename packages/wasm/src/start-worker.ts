@@ -17,7 +17,10 @@ interface NodeWorker {
 }
 
 interface WorkerThreads {
-  readonly Worker: new (source: string, options: { readonly eval: true }) => NodeWorker;
+  readonly Worker: new (
+    source: string,
+    options: { readonly eval: true; readonly execArgv: readonly string[] },
+  ) => NodeWorker;
 }
 
 /**
@@ -47,7 +50,8 @@ export async function startWorker(setup: WorkerSetup): Promise<RunningWorker> {
 function post(setup: WorkerSetup, answer: (message: unknown) => void, fail: (error: unknown) => void): () => void {
   const node = builtin<WorkerThreads>("node:worker_threads");
   if (node !== undefined) {
-    const worker = new node.Worker(nodeWorkerSource, { eval: true });
+    // no flags of the process: a loader among them would run in every worker
+    const worker = new node.Worker(nodeWorkerSource, { eval: true, execArgv: [] });
     worker.on("message", (message) => {
       // from now on it waits in shared memory, which must not keep the process alive
       worker.unref();
