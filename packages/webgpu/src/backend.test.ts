@@ -241,6 +241,17 @@ describe("errors", () => {
     device.dispose();
   });
 
+  test("can be disposed while its first pipeline compiles", async () => {
+    const { backend } = await openRaw({ kernels: [affineKernel] });
+    const device = new Device(backend, { strict: true });
+    const x = device.tensor([1]);
+    const read = affine({ x }).y.data();
+    await Promise.resolve();
+    device.dispose();
+    await expect(read).rejects.toThrow(DeviceLostError);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // what fails unheard fails the test run
+  });
+
   test("rejects what is pending when it is disposed", async () => {
     const { backend } = await openRaw({ kernels: [affineKernel] });
     const memory = backend.allocate(16, 4);

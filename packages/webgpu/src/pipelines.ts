@@ -49,7 +49,7 @@ export class PipelineCache {
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module },
     });
-    void this.#device.popErrorScope();
+    this.#device.popErrorScope().catch(() => {}); // fails when the device is gone
     try {
       return await compiled;
     } catch (cause) {
