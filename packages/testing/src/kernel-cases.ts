@@ -10,11 +10,14 @@ export interface KernelCase {
   readonly attrs: Readonly<Record<string, number | boolean | string>>;
   readonly inputs: Readonly<Record<string, Values>>;
   readonly outputs: Readonly<Record<string, Values>>;
-  /** Names of the inputs whose gradient the case also holds. */
-  readonly gradients: readonly string[];
+  /** Upstream gradients, of the outputs that have one. */
+  readonly upstream: Readonly<Record<string, Values>>;
+  /** The gradient of the sum of `<upstream, output>`, by input. */
+  readonly gradients: Readonly<Record<string, Values>>;
+  readonly hasGradients: boolean;
   /** The official function, for people. */
   readonly reference: string;
-  /** How far the official function itself is off in float32, by output, relative to the peak. */
+  /** How far the official function itself is off in float32, by `out.<output>` and `gin.<input>`, relative to the peak. */
   readonly float32Error: Readonly<Record<string, number>>;
 }
 
@@ -26,6 +29,7 @@ interface IndexEntry {
   readonly attrs: KernelCase["attrs"];
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly outputs: Readonly<Record<string, unknown>>;
+  readonly grad_outputs?: readonly string[];
   readonly grad_inputs?: readonly string[];
   readonly reference: string;
   readonly float32_error?: Readonly<Record<string, { readonly max_rel_to_peak: number }>>;
@@ -40,9 +44,9 @@ export function readKernelCases(folder: string): KernelCase[] {
     files.set(file, tensors);
     return tensors;
   };
-  const read = ({ id, file, prefix }: IndexEntry, kind: "in" | "out", names: Readonly<Record<string, unknown>>) =>
+  const read = ({ id, file, prefix }: IndexEntry, kind: "in" | "out" | "gout" | "gin", names: readonly string[]) =>
     Object.fromEntries(
-      Object.keys(names).map((name) => {
+      names.map((name) => {
         const values = tensorsOf(file).get(`${prefix}${kind}.${name}`);
         if (values === undefined)
           throw new SyntaxError(`Cannot read case "${id}": "${file}" lacks its ${kind}.${name}`);
@@ -54,21 +58,27 @@ export function readKernelCases(folder: string): KernelCase[] {
     op: entry.op,
     attrs: entry.attrs,
     get inputs() {
-      return read(entry, "in", entry.inputs);
+      return read(entry, "in", Object.keys(entry.inputs));
     },
     get outputs() {
-      return read(entry, "out", entry.outputs);
+      return read(entry, "out", Object.keys(entry.outputs));
     },
-    gradients: entry.grad_inputs ?? [],
+    get upstream() {
+      return read(entry, "gout", entry.grad_outputs ?? []);
+    },
+    get gradients() {
+      return read(entry, "gin", entry.grad_inputs ?? []);
+    },
+    hasGradients: entry.grad_inputs !== undefined && entry.grad_inputs.length > 0,
     reference: entry.reference,
     float32Error: Object.fromEntries(
-      Object.keys(entry.outputs).map((name) => [name, entry.float32_error?.[`out.${name}`]?.max_rel_to_peak ?? 0]),
+      Object.entries(entry.float32_error ?? {}).map(([tensor, error]) => [tensor, error.max_rel_to_peak]),
     ),
   }));
 }
 
-/** The relative tolerance that the tree's README advises for an output of a case. */
-export function advisedTolerance({ attrs, float32Error }: KernelCase, output: string): number {
+/** The relative tolerance that the tree's README advises for a tensor of a case, `out.y` or `gin.x`. */
+export function advisedTolerance({ attrs, float32Error }: KernelCase, tensor: string): number {
   const long = Number(attrs.length ?? 0) >= 1000;
-  return Math.max(long ? 1e-4 : 2e-5, 4 * (float32Error[output] ?? 0));
+  return Math.max(long ? 1e-4 : 2e-5, 4 * (float32Error[tensor] ?? 0));
 }

@@ -1,4 +1,5 @@
-import type { Device, Tensor } from "@elapid/tensor";
+import type { Module } from "@elapid/nn";
+import { bytesOf, sum, valueAndGrad, type Device, type Tensor } from "@elapid/tensor";
 import type { KernelCase } from "./kernel-cases.ts";
 import type { Values } from "./safetensors.ts";
 
@@ -6,16 +7,22 @@ import type { Values } from "./safetensors.ts";
 export interface Recipe {
   /** Why this case cannot be expressed, if it cannot. */
   readonly unsupported?: (kernelCase: KernelCase) => string | undefined;
-  /** The outputs, in the official layout. */
-  readonly run: (device: Device, kernelCase: KernelCase) => Promise<Readonly<Record<string, Values>>>;
+  /** Makes the outputs of the inputs that it asks for. */
+  readonly run: (inputs: CaseInputs) => Outputs;
 }
 
-/** What a recipe takes its inputs from. */
+/** What a recipe takes its inputs from. Each is uploaded once, when it is first asked for. */
 export interface CaseInputs {
+  readonly device: Device;
+  readonly attrs: KernelCase["attrs"];
+  /** The numbers of all inputs. */
+  readonly values: KernelCase["inputs"];
   /** An input as it is stored, on the device; `undefined` where the case has none of this name. */
   get(name: string): Tensor | undefined;
   /** An input "batch channels time" as "batch time channels". */
   channelsLast(name: string): Tensor | undefined;
+  /** A module whose parameters are inputs; `nameOf` gives the input for the path of a parameter. */
+  module<M extends Module>(make: () => M, nameOf: (path: string) => string): M;
 }
 
 /** An output "batch time channels" that is to be read as "batch channels time". */
@@ -23,46 +30,144 @@ interface Transposed {
   readonly transposed: Tensor;
 }
 
+/** An output whose elements are to be added, and divided by `over`. */
+interface Summed {
+  readonly summed: Tensor;
+  readonly over: number;
+}
+
 /** What a recipe gives, by the official name. */
-export type Outputs = Record<string, Tensor | Transposed>;
+export type Outputs = Record<string, Tensor | Transposed | Summed>;
 
 /** Marks an output "batch time channels" that the official function gives as "batch channels time". */
 export function channelsFirst(tensor: Tensor): Transposed {
   return { transposed: tensor };
 }
 
-/** Uploads what the recipe asks for, reads what it gives, frees the rest. */
-export async function compute(
+/** The outputs of a case, in the official layout. */
+export async function runRecipe(
+  { run }: Recipe,
   device: Device,
-  { inputs }: KernelCase,
-  recipe: (inputs: CaseInputs) => Outputs,
+  kernelCase: KernelCase,
 ): Promise<Record<string, Values>> {
-  const upload = ({ data, shape }: Values) => device.tensor(data, shape);
-  const outputs = inScope(device, () =>
-    recipe({
-      get: (name) => inputs[name] && upload(inputs[name]),
-      channelsLast: (name) => inputs[name] && upload(transpose(inputs[name])),
-    }),
-  );
+  const outputs = inScope(device, (keep) => {
+    const made = run(new Uploads(device, kernelCase));
+    for (const output of Object.values(made)) keep(tensorOf(output));
+    return made;
+  });
   const read: Record<string, Values> = {};
   for (const [name, output] of Object.entries(outputs)) {
-    const tensor = tensorOf(output);
-    const values = { shape: tensor.shape, data: await tensor.data() };
-    read[name] = "transposed" in output ? transpose(values) : values;
-    tensor.dispose();
+    const values = await take(tensorOf(output));
+    if ("transposed" in output) read[name] = transpose(values);
+    else if ("summed" in output) {
+      const total = [...values.data].reduce((total, value) => total + value, 0);
+      read[name] = { shape: [], data: Float32Array.of(total / output.over) };
+    } else read[name] = values;
   }
   return read;
 }
 
-function inScope(device: Device, make: () => Outputs): Outputs {
-  using scope = device.scope();
-  const outputs = make();
-  for (const output of Object.values(outputs)) scope.keep(tensorOf(output));
-  return outputs;
+/** The gradient of the sum over outputs of `<upstream, output>` by every input, in the official layout. */
+export async function differentiateRecipe(
+  { run }: Recipe,
+  device: Device,
+  kernelCase: KernelCase,
+): Promise<Record<string, Values>> {
+  const { upstream } = kernelCase;
+  const { inputs, gradients } = inScope(device, (keep) => {
+    const inputs = new Uploads(device, kernelCase);
+    run(inputs); // tells which inputs are asked for, and how
+    const followed = Object.fromEntries(inputs.followed.map(({ tensor }, i) => [i, tensor]));
+    const { gradients } = valueAndGrad(() => {
+      const outputs = run(inputs);
+      return Object.entries(upstream)
+        .map(([name, values]) => sum(tensorOf(outputs[name]).mul(weightsOf(outputs[name], values))))
+        .reduce((total, part) => total.add(part));
+    }, followed);
+    Object.values(gradients).forEach(keep);
+    return { inputs, gradients };
+  });
+  const read: Record<string, Values> = {};
+  for (const [i, { name, transposed }] of inputs.followed.entries()) {
+    const values = await take(gradients[i]);
+    const official = transposed ? transpose(values) : values;
+    const before = read[name];
+    // an input that was asked for in two layouts has the gradients of both
+    read[name] =
+      before === undefined
+        ? official
+        : { ...official, data: official.data.map((value, at) => value + before.data[at]) };
+  }
+  return read;
 }
 
-function tensorOf(output: Tensor | Transposed): Tensor {
-  return "transposed" in output ? output.transposed : output;
+class Uploads implements CaseInputs {
+  readonly device: Device;
+  readonly attrs: KernelCase["attrs"];
+  readonly values: KernelCase["inputs"];
+  /** The tensors whose gradients can be asked for. */
+  readonly followed: { readonly name: string; readonly tensor: Tensor; readonly transposed: boolean }[] = [];
+  readonly #uploaded = new Map<string, Tensor>();
+  #module: Module | undefined;
+
+  constructor(device: Device, { attrs, inputs }: KernelCase) {
+    this.device = device;
+    this.attrs = attrs;
+    this.values = inputs;
+  }
+
+  get = (name: string): Tensor | undefined => this.#upload(name, false);
+  channelsLast = (name: string): Tensor | undefined => this.#upload(name, true);
+
+  module<M extends Module>(make: () => M, nameOf: (path: string) => string): M {
+    if (this.#module === undefined) {
+      this.#module = make();
+      for (const [path, tensor] of this.#module.parameters()) {
+        const name = nameOf(path);
+        this.device.write(tensor, bytesOf(this.values[name].data));
+        this.followed.push({ name, tensor, transposed: false });
+      }
+    }
+    return this.#module as M;
+  }
+
+  #upload(name: string, transposed: boolean): Tensor | undefined {
+    const key = `${name} ${transposed}`;
+    const known = this.#uploaded.get(key);
+    const values = this.values[name];
+    if (known !== undefined || values === undefined) return known;
+    const { data, shape } = transposed ? transpose(values) : values;
+    const tensor = this.device.tensor(data, shape);
+    this.#uploaded.set(key, tensor);
+    if (tensor.dtype === "f32") this.followed.push({ name, tensor, transposed });
+    return tensor;
+  }
+}
+
+/** An upstream gradient in the layout of the output as it is on the device. */
+function weightsOf(output: Outputs[string], { data }: Values): Tensor {
+  const { device, shape } = tensorOf(output);
+  if ("summed" in output) return device.full(shape, data[0] / output.over);
+  if (!("transposed" in output)) return device.tensor(data, shape);
+  const [batch, time, channels] = shape;
+  return device.tensor(transpose({ shape: [batch, channels, time], data }).data, shape);
+}
+
+function inScope<T>(device: Device, make: (keep: (tensor: Tensor) => void) => T): T {
+  using scope = device.scope();
+  return make((tensor) => void scope.keep(tensor));
+}
+
+function tensorOf(output: Outputs[string]): Tensor {
+  if ("transposed" in output) return output.transposed;
+  return "summed" in output ? output.summed : output;
+}
+
+/** Reads a tensor and frees it. */
+async function take(tensor: Tensor): Promise<Values> {
+  const values = { shape: tensor.shape, data: await tensor.data() };
+  tensor.dispose();
+  return values;
 }
 
 /** Swaps the last two of three dimensions. */

@@ -10,10 +10,10 @@ import {
   type LanguageModel,
   type State,
 } from "@elapid/models";
-import { crossEntropy } from "@elapid/ops";
 import { concat, type Device, type Tensor } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { readSafetensors, type Values } from "../safetensors.ts";
+import { compareGradients, tokenLosses } from "./checkpoint-gradients.ts";
 import { foldersIn } from "./folders.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
@@ -24,7 +24,7 @@ interface Expected {
     readonly float32_vs_float64_max_abs: Readonly<Record<string, number | string>>;
     readonly padding?: { readonly max_abs_difference_from_unpadded: number };
     readonly greedy?: { readonly new_tokens: readonly number[] };
-    readonly grad_norms?: object;
+    readonly grad_norms?: Readonly<Record<string, number>>;
   };
 }
 
@@ -38,15 +38,22 @@ const aspects: Readonly<Record<string, Aspect>> = {
   loss: checkLoss,
   greedy: checkGreedy,
   state: checkState,
+  gradients: (lm, expected) => {
+    const { tensors, json } = expected;
+    return compareGradients(lm, { ids: rowsOf(expected, "input_ids"), tensors, norms: json.grad_norms ?? {} });
+  },
 };
 
 const later: Readonly<Record<string, string>> = {
-  gradients: "gradients come with training",
   adamw: "optimisers come with training",
 };
 
-/** Checks every checkpoint of the tree. */
-export async function* checkCheckpoints(directory: string, device: Device): AsyncGenerator<Check> {
+/**
+ * Checks every checkpoint of the tree.
+ *
+ * @param lenient the same device for gradients, whose ops may run their references on the host
+ */
+export async function* checkCheckpoints(directory: string, device: Device, lenient: Device): AsyncGenerator<Check> {
   const root = join(directory, "checkpoints");
   for (const name of foldersIn(root)) {
     const folder = join(root, name);
@@ -68,7 +75,15 @@ export async function* checkCheckpoints(directory: string, device: Device): Asyn
       continue;
     }
     const lm = await openModel(folder, device);
-    for (const aspect of held) yield check(aspect, await outcomeOf(aspect, lm, expected));
+    for (const aspect of held) {
+      if (aspect !== "gradients") {
+        yield check(aspect, await outcomeOf(aspect, lm, expected));
+        continue;
+      }
+      const differentiable = await openModel(folder, lenient);
+      yield check(aspect, await outcomeOf(aspect, differentiable, expected));
+      if (!(differentiable instanceof Error)) differentiable.dispose();
+    }
     if (!(lm instanceof Error)) lm.dispose();
   }
 }
@@ -166,14 +181,7 @@ async function checkPadded(lm: LanguageModel, expected: Expected): Promise<Compa
 
 async function checkLoss(lm: LanguageModel, expected: Expected): Promise<Comparison[]> {
   const ids = rowsOf(expected, "input_ids");
-  const { device } = lm;
-  const losses = (() => {
-    using scope = device.scope();
-    const { logits } = lm.forward(ids);
-    const time = ids[0].length;
-    const labels = device.tensor(Int32Array.from(ids.flatMap((row) => row.slice(1))), [ids.length, time - 1]);
-    return scope.keep(crossEntropy(logits.slice(1, 0, time - 1), labels));
-  })();
+  const losses = tokenLosses(lm, ids);
   const data = await take(losses);
   const mean = [...data].reduce((sum, loss) => sum + loss, 0) / data.length;
   const wanted = valuesOf(expected, "loss").data[0];

@@ -3,38 +3,62 @@ import { join } from "node:path";
 import type { Device } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { advisedTolerance, readKernelCases, type KernelCase } from "../kernel-cases.ts";
+import { differentiateRecipe, runRecipe } from "../recipe.ts";
 import { recipes } from "../recipes.ts";
-import { worst, type Check } from "./report.ts";
+import type { Values } from "../safetensors.ts";
+import { worst, type Check, type Comparison } from "./report.ts";
 
-/** Checks every kernel case of the tree. */
-export async function* checkKernels(directory: string, device: Device): AsyncGenerator<Check> {
+/**
+ * Checks every kernel case of the tree, its outputs and its gradients.
+ *
+ * @param lenient the same device for gradients, whose ops may run their references on the host
+ */
+export async function* checkKernels(directory: string, device: Device, lenient: Device): AsyncGenerator<Check> {
   const folder = join(directory, "kernels");
   if (!existsSync(folder)) return;
   for (const kernelCase of readKernelCases(folder)) {
-    const { op, gradients } = kernelCase;
+    const { op, hasGradients } = kernelCase;
     const id = `kernels/${kernelCase.id}`;
-    yield { id, group: op, outcome: await outcomeOf(device, kernelCase) };
-    if (gradients.length > 0) {
-      yield { id: `${id}:gradients`, group: op, outcome: { kind: "unsupported", why: "gradients come with training" } };
-    }
+    yield { id, group: op, outcome: await outcomeOf(kernelCase, () => compareOutputs(device, kernelCase)) };
+    if (!hasGradients) continue;
+    yield {
+      id: `${id}:gradients`,
+      group: `${op}, gradients`,
+      outcome: await outcomeOf(kernelCase, () => compareGradients(lenient, kernelCase)),
+    };
   }
 }
 
-async function outcomeOf(device: Device, kernelCase: KernelCase): Promise<Check["outcome"]> {
+async function outcomeOf(kernelCase: KernelCase, compare: () => Promise<Comparison[]>): Promise<Check["outcome"]> {
   const { op } = kernelCase;
-  const recipe = recipes[op];
-  if (recipe === undefined) return { kind: "unsupported", why: `no op for ${op}` };
-  const why = recipe.unsupported?.(kernelCase);
+  if (recipes[op] === undefined) return { kind: "unsupported", why: `no op for ${op}` };
+  const why = recipes[op].unsupported?.(kernelCase);
   if (why !== undefined) return { kind: "unsupported", why: `${op}: ${why}` };
   try {
-    const actual = await recipe.run(device, kernelCase);
-    return worst(
-      Object.entries(kernelCase.outputs).map(([name, { data }]) => {
-        if (actual[name] === undefined) return { what: `output ${name} is not given`, error: Infinity, tolerance: 0 };
-        return { what: name, ...difference(actual[name].data, data, { relative: advisedTolerance(kernelCase, name) }) };
-      }),
-    );
+    return worst(await compare());
   } catch (error) {
     return { kind: "failed", what: error instanceof Error ? error.message : String(error) };
   }
+}
+
+async function compareOutputs(device: Device, kernelCase: KernelCase): Promise<Comparison[]> {
+  return compareAll(kernelCase, "out", await runRecipe(recipes[kernelCase.op], device, kernelCase), kernelCase.outputs);
+}
+
+async function compareGradients(device: Device, kernelCase: KernelCase): Promise<Comparison[]> {
+  const actual = await differentiateRecipe(recipes[kernelCase.op], device, kernelCase);
+  return compareAll(kernelCase, "gin", actual, kernelCase.gradients);
+}
+
+function compareAll(
+  kernelCase: KernelCase,
+  kind: "out" | "gin",
+  actual: Readonly<Record<string, Values>>,
+  expected: Readonly<Record<string, Values>>,
+): Comparison[] {
+  return Object.entries(expected).map(([name, { data }]) => {
+    const what = `${kind}.${name}`;
+    if (actual[name] === undefined) return { what: `${what} is not given`, error: Infinity, tolerance: 0 };
+    return { what, ...difference(actual[name].data, data, { relative: advisedTolerance(kernelCase, what) }) };
+  });
 }

@@ -14,7 +14,7 @@ import { closingLine, toJson, toTable, type Check } from "./report.ts";
 import { checkTokenizers } from "./tokenizer-folders.ts";
 import { checkTrained } from "./trained.ts";
 
-type Part = (directory: string, device: Device) => AsyncGenerator<Check>;
+type Part = (directory: string, device: Device, lenient: Device) => AsyncGenerator<Check>;
 
 /** What `--only` chooses among; each lists its cases in the order of the tree. */
 const parts: Readonly<Record<string, readonly Part[]>> = {
@@ -71,13 +71,16 @@ function choice(option: string, value: string | undefined, allowed: readonly str
 
 async function checksOn(kind: string, { directory, only }: Arguments): Promise<{ title: string; checks: Check[] }> {
   const tested = testedBackends.find((backend) => backend.kind === kind)!;
-  const device = new Device(await tested.open(), { strict: true });
+  const backend = await tested.open();
+  const device = new Device(backend, { strict: true });
+  const lenient = new Device(backend); // says on standard error which ops ran their references
   const checks: Check[] = [];
   const chosen = Object.keys(parts).filter((name) => only === undefined || only === name);
   for (const part of chosen.flatMap((name) => parts[name])) {
-    for await (const check of part(directory, device)) checks.push(check);
+    for await (const check of part(directory, device, lenient)) checks.push(check);
   }
-  const title = `${kind}: ${device.description}`;
+  const { description } = device;
+  const title = description.startsWith(kind) ? description : `${kind}: ${description}`;
   device.dispose();
   return { title, checks };
 }
