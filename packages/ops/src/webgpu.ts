@@ -8,7 +8,7 @@ import { embeddingRows } from "./embedding/embedding.rows.wgsl.ts";
 import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
 import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmulTiled } from "./matmul/matmul.tiled.wgsl.ts";
-import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.wgsl.ts";
+import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
 
 /** WGSL kernels of the dense and elementary ops. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [

@@ -8,8 +8,8 @@ const WORKGROUP = 64;
  * one dispatch a part, which writes the rows that it has; ids outside the table belong to the first.
  */
 export const embeddingRows = defineKernel(embeddingOp, {
-  along: "rows",
   split: "weight",
+  along: "rows",
   workgroups: ({ rows, features }) => Math.ceil((rows * features) / WORKGROUP),
   source: () => wgsl`
     ${groupIndex}

@@ -16,9 +16,9 @@ export const FEW_ROWS = 8;
  * bounds it. Suits few rows, as in generation. Deterministic; the sums are those of `matmul.tiled.wgsl.ts`.
  */
 export const matmulFewRows = defineKernel(matmulOp, {
-  along: "rows",
   algorithm: "few-rows",
   split: "weight",
+  along: "rows",
   suits: ({ rows }) => rows <= FEW_ROWS,
   workgroups: ({ rows, partCount }) => rows * Math.ceil(partCount / OUTPUTS),
   source: () => wgsl`

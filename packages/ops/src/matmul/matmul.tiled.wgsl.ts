@@ -17,9 +17,9 @@ const PITCH = SUM_BLOCK + 1;
  * are those of `matmul.few-rows.wgsl.ts`.
  */
 export const matmulTiled = defineKernel(matmulOp, {
-  along: "rows",
   algorithm: "tiled",
   split: "weight",
+  along: "rows",
   workgroups: ({ rows, partCount }) => Math.ceil(rows / TILE) * Math.ceil(partCount / TILE),
   source: () => wgsl`
     ${groupIndex}
