@@ -1,7 +1,7 @@
 import { backends, expectMatchesReference, host, randomInputs } from "@elapid/testing";
 import { binaryOps, Device, HostBackend, unaryOps, type AnyOp } from "@elapid/tensor";
 import { describe, expect, test } from "vitest";
-import { siluOp } from "./silu.ts";
+import { silu, siluOp } from "./silu.ts";
 import { softplus, softplusOp } from "./softplus.ts";
 
 const sizes = [1, 63, 257, 40_001]; // the last is enough for several threads
@@ -75,4 +75,11 @@ test("softplus is x above 20 and positive below", async () => {
   expect(y.slice(0, 2)).toEqual(Float32Array.of(21, 100));
   expect(y[2]).toBeCloseTo(Math.LN2, 6);
   expect(y[3]).toBeGreaterThan(0);
+});
+
+test("names an input of another dtype", () => {
+  const device = new Device(new HostBackend());
+  const ids = device.tensor([1, 2], [2], "i32");
+  expect(() => silu(ids)).toThrow(new TypeError('Cannot run "silu": input x is i32 but f32 was needed'));
+  expect(() => softplus(ids)).toThrow(new TypeError('Cannot run "softplus": input x is i32 but f32 was needed'));
 });
