@@ -54,6 +54,26 @@ describe("openWasm", () => {
     expect(notices).toEqual(['"scale" has no kernel on "wasm" for these sizes; its reference runs on the host']);
   });
 
+  test("runs one pass after the other, over a workspace that all threads share", async () => {
+    const passes = defineKernel(scaleOp, {
+      module,
+      entry: "note",
+      units: ({ rows }) => rows,
+      workspace: ({ rows }) => rows * 4,
+      args: ({ workspace }) => [workspace],
+      then: [
+        {
+          entry: "gather",
+          units: ({ rows }) => rows,
+          args: ({ dims: { rows }, outputs: { y, first }, workspace }) => [workspace, rows, y, first],
+        },
+      ],
+    });
+    const { y, ranges } = await scaled(await open({ kernels: [passes], threads: 2 }));
+    expect(new Set(y)).toEqual(new Set([(MANY * (MANY - 1)) / 2].map(Math.fround)));
+    expect(ranges).toBeGreaterThan(1);
+  });
+
   test("names the op and the kernel that failed, and goes on", async () => {
     const trap = defineKernel(scaleOp, { module, entry: "trap", units: ({ rows }) => rows, args: () => [MANY - 1] });
     using device = new Device(await open({ kernels: [trap], threads: 2 }));

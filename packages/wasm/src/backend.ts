@@ -1,5 +1,5 @@
 import { runReference, sizeOf, viewAs, type Allocation, type Backend, type OpCall, type View } from "@elapid/tensor";
-import type { WasmKernel } from "./kernel.ts";
+import { passesOf, type WasmKernel } from "./kernel.ts";
 import { type Block, BLOCK_ALIGNMENT, type Heap } from "./memory.ts";
 import type { ThreadPool } from "./threads.ts";
 
@@ -10,14 +10,24 @@ const CHUNKS_PER_THREAD = 8;
 
 /** A kernel with the call object that its `args` reads, made once and filled for every call. */
 interface Prepared {
+  /** Index of its first pass in the pool's list; the others follow. */
   readonly index: number;
   readonly kernel: WasmKernel;
+  readonly passes: ReturnType<typeof passesOf>;
   readonly call: {
     dims: OpCall["dims"];
     attributes: OpCall["attributes"];
     readonly inputs: Record<string, number>;
     readonly outputs: Record<string, number>;
+    workspace: number;
   };
+}
+
+/** What a pass of a call is given: elements that the call moves, and the threads' scratch. */
+interface PassMemory {
+  readonly moved: number;
+  readonly scratch: number;
+  readonly scratchBytes: number;
 }
 
 /** Tensors in one WebAssembly memory; ops run when they are called. */
@@ -36,11 +46,14 @@ export class WasmBackend implements Backend {
     this.#heap = heap;
     this.#pool = pool;
     this.description = description;
-    kernels.forEach((kernel, index) => {
-      const call = { dims: {}, attributes: {}, inputs: {}, outputs: {} };
+    let index = 0;
+    for (const kernel of kernels) {
+      const call = { dims: {}, attributes: {}, inputs: {}, outputs: {}, workspace: 0 };
+      const passes = passesOf(kernel);
       const known = this.#kernels.get(kernel.op.name) ?? [];
-      this.#kernels.set(kernel.op.name, [...known, { index, kernel, call }]);
-    });
+      this.#kernels.set(kernel.op.name, [...known, { index, kernel, passes, call }]);
+      index += passes.length;
+    }
   }
 
   allocate(bytes: number): Allocation {
@@ -73,7 +86,7 @@ export class WasmBackend implements Backend {
       });
       return "reference";
     }
-    const { index, kernel, call: filled } = prepared;
+    const { kernel, passes, call: filled } = prepared;
     const { dims, attributes } = call;
     filled.dims = dims;
     filled.attributes = attributes;
@@ -88,27 +101,41 @@ export class WasmBackend implements Backend {
       filled.outputs[name] = addressOf(view);
       moved += sizeOf(view.shape);
     }
-    const args = kernel.args(filled);
-    const units = kernel.units(dims);
-    const steps = kernel.cost === undefined ? moved : units * kernel.cost(dims);
-    const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
-    const chunkUnits = roundUp(Math.ceil(units / chunks), kernel.grain ?? 1);
-    const alone = chunks < 2 || chunkUnits >= units;
-    const scratchBytes = kernel.scratch === undefined ? 0 : roundUp(kernel.scratch(dims, attributes), BLOCK_ALIGNMENT);
-    const scratch = this.#reserve(alone ? scratchBytes : scratchBytes * this.#pool.slots);
-    try {
-      if (alone) {
-        this.#pool.runAlone(index, 0, units, args, scratch);
-      } else {
-        this.#pool.run({ kernel: index, units, chunkUnits, args, scratch, scratchBytes });
-      }
-    } catch (cause) {
-      throw new Error(
-        `Cannot run "${call.op.name}": its kernel "${kernel.entry}" failed: ${(cause as Error).message}`,
-        { cause },
-      );
+    const shared = kernel.workspace === undefined ? 0 : roundUp(kernel.workspace(dims, attributes), BLOCK_ALIGNMENT);
+    let scratchBytes = 0;
+    for (const { scratch } of passes) {
+      if (scratch !== undefined) scratchBytes = Math.max(scratchBytes, scratch(dims, attributes));
+    }
+    scratchBytes = roundUp(scratchBytes, BLOCK_ALIGNMENT);
+    filled.workspace = this.#reserve(shared + scratchBytes * this.#pool.slots);
+    for (let pass = 0; pass < passes.length; pass++) {
+      this.#runPass(prepared, pass, { moved, scratch: filled.workspace + shared, scratchBytes });
     }
     return "kernel";
+  }
+
+  #runPass(
+    { index, kernel, passes, call }: Prepared,
+    pass: number,
+    { moved, scratch, scratchBytes }: PassMemory,
+  ): void {
+    const { entry, units: count, cost, grain = 1, args: argsOf } = passes[pass];
+    const args = argsOf(call);
+    const units = count(call.dims);
+    const steps = cost === undefined ? moved : units * cost(call.dims);
+    const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
+    const chunkUnits = roundUp(Math.ceil(units / chunks), grain);
+    try {
+      if (chunks < 2 || chunkUnits >= units) {
+        this.#pool.runAlone(index + pass, 0, units, args, scratch);
+      } else {
+        this.#pool.run({ kernel: index + pass, units, chunkUnits, args, scratch, scratchBytes });
+      }
+    } catch (cause) {
+      throw new Error(`Cannot run "${kernel.op.name}": its kernel "${entry}" failed: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
   }
 
   async finish(): Promise<void> {}
@@ -127,7 +154,7 @@ export class WasmBackend implements Backend {
     return undefined;
   }
 
-  /** Address of at least so many bytes for the kernels' scratch, the same from call to call. */
+  /** Address of at least so many bytes for the kernels' workspace and scratch, the same from call to call. */
   #reserve(bytes: number): number {
     if (this.#scratch === undefined || this.#scratch.bytes < bytes) {
       if (bytes === 0) return 0;

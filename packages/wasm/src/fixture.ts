@@ -25,6 +25,21 @@ export function scale(begin: i32, end: i32, scratch: usize, x: usize, y: usize, 
   }
 }
 
+/** Leaves every unit's number in the workspace, for the next pass to read all of them. */
+export function note(begin: i32, end: i32, scratch: usize, workspace: usize): void {
+  for (let i = begin; i < end; i++) store<i32>(workspace + (<usize>i << 2), i);
+}
+
+/** The sum of all that was noted, for every unit. */
+export function gather(begin: i32, end: i32, scratch: usize, workspace: usize, units: i32, y: usize, first: usize): void {
+  let sum = 0;
+  for (let i = 0; i < units; i++) sum += load<i32>(workspace + (<usize>i << 2));
+  for (let i = begin; i < end; i++) {
+    store<f32>(y + (<usize>i << 2), <f32>sum);
+    store<f32>(first + (<usize>i << 2), <f32>begin);
+  }
+}
+
 export function trap(begin: i32, end: i32, scratch: usize, unit: i32): void {
   if (begin <= unit && unit < end) unreachable();
 }

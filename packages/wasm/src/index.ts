@@ -5,6 +5,7 @@ export {
   type KernelCall,
   type KernelDefinition,
   type KernelModule,
+  type KernelPass,
   type WasmKernel,
 } from "./kernel.ts";
 export type { SimdBuild } from "./module.ts";

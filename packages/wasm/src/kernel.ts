@@ -17,25 +17,35 @@ export interface KernelCall<D, A, I extends string, O extends string> {
   readonly attributes: A;
   readonly inputs: Readonly<Record<I, number>>;
   readonly outputs: Readonly<Record<O, number>>;
+  /** Where the bytes that the kernel asked for as its `workspace` begin. */
+  readonly workspace: number;
 }
 
 /** How an op's sizes and tensors become a call of an exported function. */
-export interface KernelDefinition<D, A, I extends string, O extends string> {
-  readonly module: KernelModule;
+export interface KernelPass<D, A, I extends string, O extends string> {
   /** The exported function, `(begin: i32, end: i32, scratch: usize, ...args)`. */
   readonly entry: string;
-  /** Whether the kernel takes these sizes; `given` holds the names of the inputs present. Default: it takes all. */
-  readonly suits?: (dims: D, attributes: A, given: ReadonlySet<string>) => boolean;
   /** Number of independent pieces of work. A call does those from `begin` up to `end`. */
   readonly units: (dims: D) => number;
   /** Ranges are cut at multiples of this many units. Default 1. */
   readonly grain?: number;
   /** Elementary steps in a unit, such as multiply-adds; decides when threads pay off. Default: elements moved. */
   readonly cost?: (dims: D) => number;
-  /** Up to 20 numbers that follow `scratch`; floats as `f32Bits(x)`. */
+  /** Up to 24 numbers that follow `scratch`; floats as `f32Bits(x)`. */
   readonly args: (call: KernelCall<D, A, I, O>) => readonly number[];
   /** Bytes that each thread gets for itself, at `scratch`; what they hold at first is undefined. Default 0. */
   readonly scratch?: (dims: D, attributes: A) => number;
+}
+
+/** A kernel's first pass, often its only one, and what holds for all of them. */
+export interface KernelDefinition<D, A, I extends string, O extends string> extends KernelPass<D, A, I, O> {
+  readonly module: KernelModule;
+  /** Whether the kernel takes these sizes; `given` holds the names of the inputs present. Default: it takes all. */
+  readonly suits?: (dims: D, attributes: A, given: ReadonlySet<string>) => boolean;
+  /** Further passes; each begins when the one before has done all of its units. */
+  readonly then?: readonly KernelPass<D, A, I, O>[];
+  /** Bytes that all threads and passes share; what they hold at first is undefined. Default 0. */
+  readonly workspace?: (dims: D, attributes: A) => number;
 }
 
 type AnyDims = Readonly<Record<string, number>>;
@@ -43,6 +53,11 @@ type AnyDims = Readonly<Record<string, number>>;
 /** A kernel of an op, for the list that `openWasm` takes. */
 export interface WasmKernel extends KernelDefinition<AnyDims, Attributes, string, string> {
   readonly op: AnyOp;
+}
+
+/** All passes of a kernel, in order. */
+export function passesOf(kernel: WasmKernel): readonly KernelPass<AnyDims, Attributes, string, string>[] {
+  return [kernel, ...(kernel.then ?? [])];
 }
 
 type Specs = Readonly<Record<string, TensorSpec>>;

@@ -1,6 +1,6 @@
 import { UnsupportedError, type Backend } from "@elapid/tensor";
 import { WasmBackend } from "./backend.ts";
-import type { WasmKernel } from "./kernel.ts";
+import { passesOf, type WasmKernel } from "./kernel.ts";
 import { Heap } from "./memory.ts";
 import { detectSimd, instantiate, moduleBytes, type SimdBuild } from "./module.ts";
 import { canShareMemory, hardwareThreads } from "./runtime.ts";
@@ -56,7 +56,8 @@ export async function openWasm({
   const modules = [...new Set(kernels.map(({ module }) => module))];
   const bytes = modules.map((module) => moduleBytes(module, simd, sharedMemory));
   const loaded = await instantiate(bytes, heap.memory);
-  const entries = kernels.map(({ module, entry }) => [modules.indexOf(module), entry] as const);
+  const functions = kernels.flatMap((kernel) => passesOf(kernel).map(({ entry }) => ({ kernel, entry })));
+  const entries = functions.map(({ kernel, entry }) => [modules.indexOf(kernel.module), entry] as const);
   const pool = await ThreadPool.open({
     memory: heap.memory,
     modules: bytes,
@@ -65,7 +66,7 @@ export async function openWasm({
       const found = loaded[module][entry];
       if (found === undefined) {
         throw new TypeError(
-          `${action}: module "${modules[module].name}" has no function "${entry}" for "${kernels[i].op.name}"`,
+          `${action}: module "${modules[module].name}" has no function "${entry}" for "${functions[i].kernel.op.name}"`,
         );
       }
       return found;
