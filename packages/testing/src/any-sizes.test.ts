@@ -1,0 +1,79 @@
+import {
+  crossEntropyOp,
+  embeddingOp,
+  layerNormOp,
+  matmulOp,
+  addRmsNormOp,
+  rmsNormOp,
+  siluOp,
+  softplusOp,
+} from "@elapid/ops";
+import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
+import fc from "fast-check";
+import { describe, test } from "vitest";
+import { seeds, tries } from "./arbitraries.ts";
+import { backends } from "./backends.ts";
+import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
+import { expectMatchesReference } from "./laws.ts";
+
+interface Entry {
+  readonly op: AnyOp;
+  /** The largest size of each dim; the smallest is 1. */
+  readonly upTo: Sizes;
+  readonly ranges?: (sizes: Sizes) => RandomOptions["ranges"];
+  readonly attributes?: (sizes: Sizes) => Attributes;
+}
+
+const entries: readonly Entry[] = [
+  { op: matmulOp, upTo: { rows: 40, in: 150, out: 150 } },
+  { op: embeddingOp, upTo: { rows: 40, vocab: 20, features: 150 }, ranges: ({ vocab }) => ({ ids: [0, vocab - 1] }) },
+  { op: rmsNormOp, upTo: { rows: 40, features: 600 } },
+  { op: addRmsNormOp, upTo: { rows: 40, features: 600 } },
+  { op: layerNormOp, upTo: { rows: 40, features: 600 } },
+  {
+    op: crossEntropyOp,
+    upTo: { rows: 40, vocab: 600 },
+    ranges: ({ vocab }) => ({ logits: [-8, 8], labels: [0, vocab - 1] }),
+  },
+  ...[siluOp, softplusOp, unaryOps.exp, unaryOps.neg].map((op) => ({ op, upTo: { rows: 3000 } })),
+  ...[binaryOps.add, binaryOps.mul].map((op) => ({ op, upTo: { rows: 40, size: 150 } })),
+  {
+    op: sliceOp,
+    upTo: { outer: 20, full: 40, inner: 20 },
+    attributes: ({ full }) => ({ start: Math.floor(full / 3), length: Math.ceil(full / 2) }),
+  },
+  { op: concatOp, upTo: { outer: 20, first: 40, second: 40, inner: 20 } },
+  {
+    op: causalConv1d,
+    upTo: { batch: 3, time: 40, inner: 80, width: 8 },
+    ranges: () => ({ mask: [0, 1] }),
+    attributes: ({ inner }) => ({ activation: inner % 2 === 0 ? "silu" : "none" }),
+  },
+  {
+    op: selectiveScan,
+    upTo: { batch: 3, time: 40, inner: 80, state: 40 },
+    ranges: () => ({ delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] }),
+    attributes: () => ({ deltaSoftplus: true }),
+  },
+];
+
+describe.each(backends())("any sizes on $name", ({ run }) => {
+  test.each(entries.map((entry) => ({ name: entry.op.name, ...entry })))(
+    "$name matches the reference, with and without what is optional",
+    ({ op, upTo, ranges, attributes }) => {
+      const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
+      const sizesArbitrary = fc.record(
+        Object.fromEntries(Object.entries(upTo).map(([dim, max]) => [dim, fc.integer({ min: 1, max })])),
+      );
+      return fc.assert(
+        fc.asyncProperty(sizesArbitrary, seeds, fc.subarray(optional), async (sizes, seed, without) => {
+          const given = attributes?.(sizes);
+          const inputs = randomInputs(op, sizes, { seed, ranges: ranges?.(sizes), without, attributes: given });
+          await expectMatchesReference(run, { op, sizes, inputs, attributes: given });
+        }),
+        tries,
+      );
+    },
+  );
+});
