@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { valueAndGrad } from "./autograd.ts";
 import { Device } from "./device.ts";
 import { add, mul } from "./elementary/binary.ts";
 import { concat } from "./elementary/concat.ts";
@@ -163,5 +164,52 @@ describe.each([
     expect((await views[2].data())[0]).toBe(256);
     views[2].dispose();
     expect(device.liveBytes).toBe(before);
+  });
+});
+
+describe("assign", () => {
+  test("gives other values; who shares those of before keeps them", async () => {
+    const device = new Device(new HostBackend());
+    const parameter = device.tensor([1, 2]);
+    const view = parameter.reshape([2, 1]);
+    const next = device.tensor([3, 4]);
+    parameter.assign(next);
+    expect([await parameter.data(), await view.data()]).toEqual([Float32Array.of(3, 4), Float32Array.of(1, 2)]);
+    expect(next.disposed).toBe(true);
+    expect(parameter.version).toBe(1);
+  });
+
+  test("frees the values of before", () => {
+    const device = new Device(new HostBackend());
+    const parameter = device.zeros([8]);
+    const before = device.liveBytes;
+    parameter.assign(device.zeros([8]));
+    parameter.assign(parameter);
+    expect(device.liveBytes).toBe(before);
+  });
+
+  test("outlives the scope that the values were made in", async () => {
+    const device = new Device(new HostBackend());
+    const parameter = device.tensor([1, 2]);
+    {
+      using _ = device.scope();
+      parameter.assign(parameter.exp());
+    }
+    expect(await parameter.data()).toEqual(Float32Array.of(Math.E, Math.E ** 2));
+  });
+
+  test("names what does not fit", () => {
+    const device = new Device(new HostBackend());
+    const parameter = device.zeros([2, 3]);
+    expect(() => parameter.assign(device.zeros([3, 2]))).toThrow(
+      new TypeError("Cannot assign to a tensor: the values are f32 [3, 2] but f32 [2, 3] was needed"),
+    );
+    expect(() => parameter.assign(new Device(new HostBackend()).zeros([2, 3]))).toThrow("on another device");
+    expect(() =>
+      valueAndGrad(() => {
+        parameter.assign(device.zeros([2, 3]));
+        return parameter;
+      }, { parameter }),
+    ).toThrow("a valueAndGrad that may follow it is running");
   });
 });

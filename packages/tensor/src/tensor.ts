@@ -11,14 +11,16 @@ import type { Storage } from "./storage.ts";
 
 /**
  * Numbers on a device: contiguous, row major, last dimension fastest. A tensor is a value: ops make
- * new ones. It holds its memory until it, or the scope it was made in, is disposed.
+ * new ones, and only `assign` gives one other numbers. It holds its memory until it, or the scope it
+ * was made in, is disposed.
  */
 export class Tensor {
   readonly device: Device;
   readonly shape: Shape;
   readonly dtype: DType;
-  readonly #storage: Storage;
-  readonly #offset: number;
+  #storage: Storage;
+  #offset: number;
+  #version = 0;
   #disposed = false;
 
   /** @internal Takes over one reference to `storage`; use `device.tensor` to make one. */
@@ -40,6 +42,11 @@ export class Tensor {
 
   get disposed(): boolean {
     return this.#disposed;
+  }
+
+  /** How often `assign` gave it other values; what was computed from an earlier version is out of date. */
+  get version(): number {
+    return this.#version;
   }
 
   /** @internal */
@@ -142,6 +149,32 @@ export class Tensor {
 
   neg(): Tensor {
     return neg(this);
+  }
+
+  /**
+   * Takes over the values of `next`, which is disposed: how an optimiser updates a parameter. Nothing is copied.
+   * Whoever shares the values of before, a view or a tape, keeps them.
+   *
+   * @throws TypeError if `next` has another shape or dtype or is on another device, or while a gradient is taken.
+   */
+  assign(next: Tensor): void {
+    this.#assertAlive("assign to");
+    next.#assertAlive("assign");
+    if (next === this) return;
+    if (next.device !== this.device) throw new TypeError("Cannot assign to a tensor: the values are on another device");
+    if (next.dtype !== this.dtype || formatShape(next.shape) !== formatShape(this.shape)) {
+      throw new TypeError(
+        `Cannot assign to a tensor: the values are ${next.dtype} ${formatShape(next.shape)} but ${this.dtype} ${formatShape(this.shape)} was needed`,
+      );
+    }
+    if (this.device.differentiating) {
+      throw new TypeError("Cannot assign to a tensor: a valueAndGrad that may follow it is running");
+    }
+    this.#storage.release();
+    this.#storage = next.#storage.retain();
+    this.#offset = next.#offset;
+    this.#version++;
+    next.dispose();
   }
 
   /** Lets go of the memory; other tensors that share it keep theirs. Doing it twice does no harm. */
