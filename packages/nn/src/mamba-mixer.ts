@@ -55,7 +55,7 @@ export class MambaMixer extends Module {
   readonly D: Tensor; // inner
   readonly outProj: Linear;
   readonly #config: MambaMixerConfig;
-  #frozenA: Tensor | undefined;
+  #frozenA: { readonly A: Tensor; readonly version: number } | undefined;
 
   constructor(config: MambaMixerConfig, init: Init) {
     super();
@@ -71,9 +71,9 @@ export class MambaMixer extends Module {
     this.outProj = new Linear(dInner, dModel, init, { bias });
   }
 
-  /** Computes `A` once and for all, for a model whose parameters will not change any more. */
+  /** Computes `A` once and for all; a `logA` that is assigned to later makes it be computed again each time. */
   freeze(): void {
-    this.#frozenA ??= this.keepDerived(this.#A());
+    this.#frozenA ??= { A: this.keepDerived(this.#computeA()), version: this.logA.version };
   }
 
   forward({ x, state, mask }: MambaMixerInput): { readonly y: Tensor; readonly state: MambaMixerState } {
@@ -83,7 +83,7 @@ export class MambaMixer extends Module {
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
     const { weight, bias } = this.deltaProj;
     const delta = matmul(rank, weight); // the scan adds the bias, before softplus
-    const A = x.device.differentiating ? this.#A() : (this.#frozenA ?? this.#A());
+    const A = this.#A();
     const { y, finalState: ssm } = selectiveScan(
       { u, delta, A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask },
       { deltaSoftplus: true },
@@ -92,6 +92,12 @@ export class MambaMixer extends Module {
   }
 
   #A(): Tensor {
+    const frozen = this.#frozenA;
+    const isFresh = frozen?.version === this.logA.version && !this.logA.device.differentiating;
+    return isFresh ? frozen.A : this.#computeA();
+  }
+
+  #computeA(): Tensor {
     using rates = this.logA.exp();
     return rates.neg();
   }
