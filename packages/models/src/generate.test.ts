@@ -84,6 +84,19 @@ describe.each(backends())("generateTokens on $name", ({ device }) => {
     expect(opened.liveBytes).toBe(live);
   });
 
+  test("an abort in the middle of a long prompt gives everything back", async () => {
+    const opened = await device();
+    using lm = await open(opened);
+    const live = opened.liveBytes;
+    const stop = new AbortController();
+    const options = resolveOptions({ signal: stop.signal });
+    const tokens = generateTokens(lm.model, opened, [Array<number>(300).fill(1)], options, () => false);
+    const first = tokens.next();
+    stop.abort(new Error("too long"));
+    await expect(first).rejects.toThrow("too long");
+    expect(opened.liveBytes).toBe(live);
+  });
+
   test("a consumer that walks away leaves nothing behind", async () => {
     const opened = await device();
     using lm = await open(opened);
