@@ -11,6 +11,7 @@ const arrows = {
   tokenizers: [],
   loaders: ["tensor"],
   models: ["tensor", "ops", "scan", "nn", "loaders", "tokenizers"],
+  train: ["tensor", "ops", "nn", "loaders"],
   stories: [],
 } satisfies Record<string, readonly string[]>;
 

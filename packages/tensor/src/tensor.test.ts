@@ -206,10 +206,13 @@ describe("assign", () => {
     );
     expect(() => parameter.assign(new Device(new HostBackend()).zeros([2, 3]))).toThrow("on another device");
     expect(() =>
-      valueAndGrad(() => {
-        parameter.assign(device.zeros([2, 3]));
-        return parameter;
-      }, { parameter }),
+      valueAndGrad(
+        () => {
+          parameter.assign(device.zeros([2, 3]));
+          return parameter;
+        },
+        { parameter },
+      ),
     ).toThrow("a valueAndGrad that may follow it is running");
   });
 });

@@ -1,0 +1,13 @@
+export { AdamW, adamwOp, type AdamWOptions, type AdamWSettings } from "./adamw.ts";
+export { clipScale, DivergedError, globalNorm, normOp } from "./clip.ts";
+export { Ema, emaOp } from "./ema.ts";
+export { isUndecayed, type NamedTensors, type Optimiser, type ParameterGroup, type StepOptions } from "./optimiser.ts";
+export {
+  cosineSchedule,
+  linearSchedule,
+  wsdSchedule,
+  type Schedule,
+  type ScheduleOptions,
+  type WsdOptions,
+} from "./schedule.ts";
+export { Sgd, sgdOp, type SgdOptions, type SgdSettings } from "./sgd.ts";
