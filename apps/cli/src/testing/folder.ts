@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 
 const made: string[] = [];
+afterAll(() => made.splice(0).forEach((folder) => rmSync(folder, { recursive: true })));
 
 /** A folder with the files of the embedded model, some replaced or, with `null`, left out. It goes when the tests end. */
 export function modelFolder(changes: Readonly<Record<string, string | null>> = {}): string {
@@ -17,7 +18,6 @@ export function modelFolder(changes: Readonly<Record<string, string | null>> = {
 }
 
 export function temporaryFolder(): string {
-  if (made.length === 0) afterAll(() => made.splice(0).forEach((folder) => rmSync(folder, { recursive: true })));
   const folder = mkdtempSync(join(tmpdir(), "elapid-"));
   made.push(folder);
   return folder;
