@@ -61,7 +61,7 @@ describe("openWasm", () => {
       units: ({ rows }) => rows,
       workspace: ({ rows }) => rows * 4,
       args: ({ workspace }) => [workspace],
-      then: [
+      passes: [
         {
           entry: "gather",
           units: ({ rows }) => rows,

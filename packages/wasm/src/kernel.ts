@@ -43,7 +43,7 @@ export interface KernelDefinition<D, A, I extends string, O extends string> exte
   /** Whether the kernel takes these sizes; `given` holds the names of the inputs present. Default: it takes all. */
   readonly suits?: (dims: D, attributes: A, given: ReadonlySet<string>) => boolean;
   /** Further passes; each begins when the one before has done all of its units. */
-  readonly then?: readonly KernelPass<D, A, I, O>[];
+  readonly passes?: readonly KernelPass<D, A, I, O>[];
   /** Bytes that all threads and passes share; what they hold at first is undefined. Default 0. */
   readonly workspace?: (dims: D, attributes: A) => number;
 }
@@ -57,7 +57,7 @@ export interface WasmKernel extends KernelDefinition<AnyDims, Attributes, string
 
 /** All passes of a kernel, in order. */
 export function passesOf(kernel: WasmKernel): readonly KernelPass<AnyDims, Attributes, string, string>[] {
-  return [kernel, ...(kernel.then ?? [])];
+  return [kernel, ...(kernel.passes ?? [])];
 }
 
 type Specs = Readonly<Record<string, TensorSpec>>;
