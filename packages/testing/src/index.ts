@@ -9,3 +9,4 @@ export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inp
 export { expectIndependent, expectMatchesReference } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
 export { sampleCalls } from "./samples.ts";
+export { expectNaNsOfReference, expectSameBitsOnThreads, wasmBackends } from "./wasm-laws.ts";
