@@ -2,8 +2,8 @@
  * Layer normalisation. A unit is a row; it is read three times, the last two from the cache. Mean and variance are
  * summed in 64 bits, in lanes and in an order that the length alone decides.
  */
-import { highHalf, lowHalf, sumLanes } from "../../../wasm/src/snippets/double.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { meanOf, squaredDistances } from "../../../wasm/src/snippets/moments.as.ts";
 
 export function layerNorm(
   begin: i32, end: i32, scratch: usize,
@@ -26,33 +26,4 @@ export function layerNorm(
       store4(at(y, row + f), out, count);
     }
   }
-}
-
-function meanOf(x: usize, count: i32): f64 {
-  let low = f64x2.splat(0);
-  let high = f64x2.splat(0);
-  for (let i = 0; i < count; i += 4) {
-    const values = load4(at(x, i), count - i);
-    low = f64x2.add(low, lowHalf(values));
-    high = f64x2.add(high, highHalf(values));
-  }
-  return sumLanes(f64x2.add(low, high)) / <f64>count;
-}
-
-function squaredDistances(x: usize, count: i32, mean: f64): f64 {
-  const center = f64x2.splat(mean);
-  let sum = f64x2.splat(0);
-  let i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const values = v128.load(at(x, i));
-    const low = f64x2.sub(lowHalf(values), center);
-    const high = f64x2.sub(highHalf(values), center);
-    sum = f64x2.add(sum, f64x2.add(f64x2.mul(low, low), f64x2.mul(high, high)));
-  }
-  let rest: f64 = 0;
-  for (; i < count; i++) {
-    const distance = <f64>load<f32>(at(x, i)) - mean;
-    rest += distance * distance;
-  }
-  return sumLanes(sum) + rest;
 }

@@ -1,0 +1,18 @@
+import { defineKernel } from "@elapid/wasm";
+import { kernels } from "../kernels.generated.ts";
+import { siluBackward, softplusBackward } from "./activations.backward.ts";
+
+const activation = (op: typeof siluBackward, entry: string) =>
+  defineKernel(op, {
+    module: kernels,
+    entry,
+    units: ({ rows }) => rows,
+    grain: 4,
+    cost: () => 12, // an exponential
+    args: ({ inputs, outputs }) => [inputs.x, inputs.dy, outputs.dx],
+  });
+
+export const activationBackwardKernels = [
+  activation(siluBackward, "siluBackward"),
+  activation(softplusBackward, "softplusBackward"),
+];
