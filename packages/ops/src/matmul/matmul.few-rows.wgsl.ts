@@ -3,16 +3,16 @@ import { SUM_BLOCK } from "./matmul.block.ts";
 import { matmulOp } from "./matmul.ts";
 
 /** Outputs of a workgroup, and invocations that share each. */
-const OUTPUTS = 8;
-const LANES = 8;
+const OUTPUTS = 16;
+const LANES = 4;
 const WORKGROUP = OUTPUTS * LANES;
 
 /** Rows up to which reading the weights anew for each of them costs less than tiles that stay empty. */
 export const FEW_ROWS = 8;
 
 /**
- * One workgroup computes eight outputs of one row, eight invocations each: every one sums a block of `in`,
- * the first adds up the eight blocks in order, and so on to the end. Weights are read once a row, so memory
+ * One workgroup computes 16 outputs of one row, four invocations each: every one sums a block of `in`, the
+ * first adds up the four blocks in order, and so on to the end. Weights are read once a row, so memory
  * bounds it. Suits few rows, as in generation. Deterministic; the sums are those of `matmul.tiled.wgsl.ts`.
  */
 export const matmulFewRows = defineKernel(matmulOp, {
