@@ -8,7 +8,7 @@ import { groupIndex } from "./snippets/group-index.wgsl.ts";
 import { wgsl } from "./wgsl.ts";
 
 /** Debian's chromium ships a software Vulkan driver that Dawn accepts. */
-export const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
 if (existsSync(softwareDriver)) process.env.VK_ICD_FILENAMES ??= softwareDriver;
 
 /** A device on a software adapter: it computes. */
@@ -17,7 +17,7 @@ export async function openSoftware(options: OpenWebGpuOptions, deviceOptions: De
 }
 
 /** What `create()` gives must outlive the devices that come from it, else the process aborts. */
-export const dawns: GPU[] = [];
+const dawns: GPU[] = [];
 
 /** Dawn, with flags such as `"backend=null"`, which validates all and computes nothing. */
 export function createDawn(...flags: string[]): GPU {
