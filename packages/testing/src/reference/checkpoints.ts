@@ -13,7 +13,7 @@ import {
 import { concat, type Device, type Tensor } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { readSafetensors, type Values } from "../safetensors.ts";
-import { compareGradients, tokenLosses } from "./checkpoint-gradients.ts";
+import { compareAdamW, compareGradients, tokenLosses, type ExpectedAdamW } from "./checkpoint-gradients.ts";
 import { foldersIn } from "./folders.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
@@ -25,6 +25,7 @@ interface Expected {
     readonly padding?: { readonly max_abs_difference_from_unpadded: number };
     readonly greedy?: { readonly new_tokens: readonly number[] };
     readonly grad_norms?: Readonly<Record<string, number>>;
+    readonly adamw?: ExpectedAdamW;
   };
 }
 
@@ -38,20 +39,22 @@ const aspects: Readonly<Record<string, Aspect>> = {
   loss: checkLoss,
   greedy: checkGreedy,
   state: checkState,
-  gradients: (lm, expected) => {
-    const { tensors, json } = expected;
-    return compareGradients(lm, { ids: rowsOf(expected, "input_ids"), tensors, norms: json.grad_norms ?? {} });
+  gradients: (lm, expected) =>
+    compareGradients(lm, rowsOf(expected, "input_ids"), expected.json.grad_norms ?? {}, expected.tensors),
+  adamw: async (lm, expected) => {
+    const { adamw } = expected.json;
+    if (adamw === undefined) throw new SyntaxError('Cannot check: expected.json lacks "adamw"');
+    return compareAdamW(lm, rowsOf(expected, "adamw.input_ids"), adamw, expected.tensors);
   },
 };
 
-const later: Readonly<Record<string, string>> = {
-  adamw: "optimisers come with training",
-};
+/** Aspects that need gradients: their ops may run their references on the host, and they may change the model. */
+const training: ReadonlySet<string> = new Set(["gradients", "adamw"]);
 
 /**
  * Checks every checkpoint of the tree.
  *
- * @param lenient the same device for gradients, whose ops may run their references on the host
+ * @param lenient the same device for training, whose ops may run their references on the host
  */
 export async function* checkCheckpoints(directory: string, device: Device, lenient: Device): AsyncGenerator<Check> {
   const root = join(directory, "checkpoints");
@@ -76,13 +79,13 @@ export async function* checkCheckpoints(directory: string, device: Device, lenie
     }
     const lm = await openModel(folder, device);
     for (const aspect of held) {
-      if (aspect !== "gradients") {
+      if (!training.has(aspect)) {
         yield check(aspect, await outcomeOf(aspect, lm, expected));
         continue;
       }
-      const differentiable = await openModel(folder, lenient);
-      yield check(aspect, await outcomeOf(aspect, differentiable, expected));
-      if (!(differentiable instanceof Error)) differentiable.dispose();
+      const trained = await openModel(folder, lenient);
+      yield check(aspect, await outcomeOf(aspect, trained, expected));
+      if (!(trained instanceof Error)) trained.dispose();
     }
     if (!(lm instanceof Error)) lm.dispose();
   }
@@ -118,7 +121,6 @@ export async function openModel(folder: string, device: Device): Promise<Languag
 }
 
 async function outcomeOf(aspect: string, lm: LanguageModel | Error, expected: Expected): Promise<Check["outcome"]> {
-  if (later[aspect] !== undefined) return { kind: "unsupported", why: later[aspect] };
   if (lm instanceof Error) return { kind: "failed", what: lm.message };
   const compare = aspects[aspect];
   if (compare === undefined) return { kind: "unsupported", why: `no check of "${aspect}"` };
