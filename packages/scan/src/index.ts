@@ -1,2 +1,12 @@
 export { causalConv1d } from "./causal-conv1d/causal-conv1d.ts";
 export { selectiveScan } from "./selective-scan/selective-scan.ts";
+export { discretizeDense } from "./lti/discretize-dense.ts";
+export { discretizeDiagonal } from "./lti/discretize-diagonal.ts";
+export { fftConv } from "./lti/fft-conv.ts";
+export { hippo, hippoCorrection, type LinearSystem, type Measure } from "./lti/hippo.ts";
+export { ltiScan } from "./lti/lti-scan.ts";
+export { hippoNplr, type NormalPlusLowRank } from "./lti/nplr.ts";
+export type { Rule } from "./lti/rules.ts";
+export { s4dInit, type DiagonalSystem, type S4dInit } from "./lti/s4d-init.ts";
+export { s4dKernel } from "./lti/s4d-kernel.ts";
+export { ssmKernelDiag } from "./lti/ssm-kernel-diag.ts";
