@@ -3,9 +3,12 @@ import { addRmsNorm, crossEntropy, layerNorm, rmsNorm, silu } from "@elapid/ops"
 import { causalConv1d, selectiveScan } from "@elapid/scan";
 import { concat, type Tensor } from "@elapid/tensor";
 import { channelsFirst, type CaseInputs, type Outputs, type Recipe } from "./recipe.ts";
+import { ltiRecipes } from "./recipes-lti.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
+  ...ltiRecipes,
+
   selective_scan: {
     unsupported: ({ attrs }) => {
       if (attrs.complex_A === true) return "complex A";
