@@ -33,7 +33,8 @@ export const crossEntropyRows = defineKernel(crossEntropyOp, {
       for (var v = lane; v < dims.vocab; v += ${WORKGROUP}) {
         let below = logits[start + v] - peak;
         exponentials += exponential(below);
-        shifted += below;
+        // without smoothing, logits may be -Infinity; a NaN is no less than anything and stays
+        shifted += select(below, 0.0, dims.labelSmoothing == 0.0 && below < -1e38);
       }
       exponentials = sumOf(exponentials, lane);
       shifted = sumOf(shifted, lane);

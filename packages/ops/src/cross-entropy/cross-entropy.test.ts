@@ -64,6 +64,12 @@ describe.each(backends())("crossEntropy on $name", ({ run, device }) => {
     expect([...loss].map(Number.isNaN)).toEqual([false, true, true, false, false, true, false]);
   });
 
+  test("takes logits of -Infinity, which no token can be", async () => {
+    const sizes = { rows: 1, vocab: 3 };
+    const { loss } = await run(op, sizes, { logits: Float32Array.of(1, -Infinity, 1), labels: Float32Array.of(0) });
+    expectClose(loss, [Math.log(2)], { relative: 1e-6, label: "loss" });
+  });
+
   test("gives nothing for no rows", async () => {
     const sizes = { rows: 0, vocab: 3 };
     expect((await run(op, sizes, inputsOf(sizes, 1))).loss).toEqual(new Float32Array());
