@@ -1,5 +1,12 @@
+import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
 import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
+import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
-export const kernels = [causalConv1dForward, selectiveScanForward];
+export const kernels = [
+  causalConv1dForward,
+  selectiveScanForward,
+  causalConv1dBackwardKernel,
+  selectiveScanBackwardKernel,
+];

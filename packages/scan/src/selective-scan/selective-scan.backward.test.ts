@@ -1,0 +1,98 @@
+import {
+  expectMatchesReference,
+  expectNaNsOfReference,
+  expectSameBitsOnThreads,
+  randomInputs,
+  wasmBackends,
+} from "@elapid/testing";
+import { describe, expect, test } from "vitest";
+import { selectiveScanBackward as op } from "./selective-scan.backward.ts";
+import { selectiveScanBackwardKernel } from "./selective-scan.backward.wasm.ts";
+
+const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] } as const;
+const positive = { ...ranges, delta: [0.001, 0.1] } as const;
+const optional = ["D", "z", "deltaBias", "initialState", "mask", "dy", "dfinalState"];
+const attributes = { deltaSoftplus: true };
+const small = { batch: 2, time: 39, inner: 5, state: 3 };
+const large = { batch: 3, time: 65, inner: 65, state: 16 };
+const shapes = [
+  { batch: 1, time: 1, inner: 1, state: 1 },
+  { batch: 2, time: 63, inner: 5, state: 16 },
+  { batch: 1, time: 257, inner: 63, state: 4 },
+  { batch: 3, time: 1, inner: 257, state: 16 },
+  { batch: 1, time: 32, inner: 33, state: 5 },
+  { batch: 1, time: 33, inner: 7, state: 63 },
+  large,
+];
+
+describe.each(wasmBackends())("gradient of selectiveScan on $name", ({ run }) => {
+  describe.each(shapes)("at B$batch T$time E$inner N$state", (sizes) => {
+    test("matches the reference with everything", () =>
+      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges }), attributes }));
+
+    test("matches the reference with nothing optional but dy", () =>
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, {
+          seed: 2,
+          ranges: positive,
+          without: optional.filter((name) => name !== "dy"),
+        }),
+      }));
+  });
+
+  test.each(optional)("matches the reference without %s", (left) =>
+    expectMatchesReference(run, {
+      op,
+      sizes: small,
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
+      attributes,
+    }),
+  );
+
+  test("stays exact where steps are large and where they are tiny", async () => {
+    for (const delta of [
+      [15, 60],
+      [-30, -12],
+    ] as const) {
+      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask"] });
+      await expectMatchesReference(run, { op, sizes: small, inputs, attributes });
+    }
+  });
+
+  test("whatever stands in padding is not looked at, NaN included", async () => {
+    const sizes = { ...small, batch: 1 };
+    const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 || t === 38 ? 0 : 1));
+    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges }), mask };
+    const spoilt = Object.fromEntries(
+      Object.entries(inputs).map(([name, values]) => {
+        if (!["u", "delta", "B", "C", "z", "dy"].includes(name)) return [name, values];
+        const width = values.length / sizes.time;
+        return [name, values.map((value, i) => (mask[Math.floor(i / width)] === 0 ? NaN : value))];
+      }),
+    );
+    expect(await run(op, sizes, spoilt, attributes)).toEqual(await run(op, sizes, inputs, attributes));
+  });
+
+  test("with no steps hands the gradient of the state on as it is", async () => {
+    const sizes = { ...small, time: 0 };
+    const inputs = randomInputs(op, sizes, { seed: 6 });
+    const { dinitialState, dA } = await run(op, sizes, inputs);
+    expect(dinitialState).toEqual(inputs.dfinalState);
+    expect(dA).toEqual(new Float32Array(dA.length));
+  });
+
+  test("has NaN where the reference has it", () =>
+    expectNaNsOfReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 7, ranges }), attributes }));
+});
+
+test("the gradient of selectiveScan has the same bits on any number of threads", () =>
+  expectSameBitsOnThreads({ op, sizes: large, inputs: randomInputs(op, large, { seed: 8, ranges }), attributes }));
+
+test("workspace and scratch of two threads stay within 1.1 times u at batch 1, inner 1536, state 16, length 4096", () => {
+  const sizes = { batch: 1, inner: 1536, state: 16, time: 4096 };
+  const { workspace, scratch } = selectiveScanBackwardKernel;
+  const bytes = workspace!(sizes, attributes) + 2 * scratch!(sizes, attributes);
+  expect(bytes / (sizes.inner * sizes.time * 4)).toBeLessThan(1.1);
+});
