@@ -18,6 +18,13 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   rms_norm: ["0_residual0", "0_residual1", "1_residual0", "1_residual1", "2_residual0", "2_residual1"],
   layer_norm: ["0", "1", "2"],
   cross_entropy: ["0_mean", "1_sum", "2_mean", "3_none", "4_mean", "large_logits"],
+  hippo_transition: ["legs_8", "legt_8", "lagt_8", "fourier_8", "fourier_diag_8", "legsd_8"],
+  hippo_nplr: ["legs_8", "legt_8", "lagt_8", "fourier_8"],
+  s4d_init: ["legs_8", "legs_64", "lin_8", "inv_8", "inv2_8", "quad_8", "real_8"],
+  discretize_dense: ["zoh_legs_8_0.5", "bilinear_legs_8_0.5", "euler_legs_8_0.5", "backward_euler_legs_8_0.5"],
+  discretize_diagonal: ["zoh_complex", "zoh_real", "bilinear_complex", "bilinear_real", "euler_complex", "euler_real"],
+  s4d_kernel: ["0", "1", "2"],
+  ssm_kernel_diag: ["zoh_0", "bilinear_0"],
 };
 
 interface Case {
