@@ -8,12 +8,8 @@ import { recipes } from "../recipes.ts";
 import type { Values } from "../safetensors.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
-/**
- * Checks every kernel case of the tree, its outputs and its gradients.
- *
- * @param lenient the same device for gradients, whose ops may run their references on the host
- */
-export async function* checkKernels(directory: string, device: Device, lenient: Device): AsyncGenerator<Check> {
+/** Checks every kernel case of the tree, its outputs and its gradients. */
+export async function* checkKernels(directory: string, device: Device): AsyncGenerator<Check> {
   const folder = join(directory, "kernels");
   if (!existsSync(folder)) return;
   for (const kernelCase of readKernelCases(folder)) {
@@ -24,7 +20,7 @@ export async function* checkKernels(directory: string, device: Device, lenient: 
     yield {
       id: `${id}:gradients`,
       group: `${op}, gradients`,
-      outcome: await outcomeOf(kernelCase, () => compareGradients(lenient, kernelCase)),
+      outcome: await outcomeOf(kernelCase, () => compareGradients(device, kernelCase)),
     };
   }
 }

@@ -4,7 +4,8 @@ import type { LanguageModel } from "@elapid/models";
 import type { Device } from "@elapid/tensor";
 import { difference } from "../close.ts";
 import { readSafetensors } from "../safetensors.ts";
-import { compareGreedy, openModel } from "./checkpoints.ts";
+import { compareGreedy } from "./checkpoint-aspects.ts";
+import { openModel } from "./checkpoints.ts";
 import { foldersIn } from "./folders.ts";
 import { worst, type Check, type Comparison } from "./report.ts";
 
