@@ -1,4 +1,4 @@
-import { defineOp, type Tensor } from "@elapid/tensor";
+import { defineOp, dispose, type Tensor } from "@elapid/tensor";
 import {
   gradientOf,
   isUndecayed,
@@ -107,5 +107,9 @@ export class AdamW implements Optimiser {
 
   dispose(): void {
     for (const tensor of this.state.values()) tensor.dispose();
+  }
+
+  [dispose](): void {
+    this.dispose();
   }
 }

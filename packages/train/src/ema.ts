@@ -1,4 +1,4 @@
-import { defineOp, type Tensor } from "@elapid/tensor";
+import { defineOp, dispose, type Tensor } from "@elapid/tensor";
 import { requireShare, type NamedTensors } from "./optimiser.ts";
 
 /** Declaration of one step of a moving average: `newAverage = decay · average + (1 - decay) · parameter`. */
@@ -56,6 +56,10 @@ export class Ema {
   /** Frees the averages. */
   dispose(): void {
     for (const average of this.state.values()) average.dispose();
+  }
+
+  [dispose](): void {
+    this.dispose();
   }
 
   *#pairs(): Generator<readonly [average: Tensor, parameter: Tensor]> {

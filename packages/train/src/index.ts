@@ -11,3 +11,15 @@ export {
   type WsdOptions,
 } from "./schedule.ts";
 export { Sgd, sgdOp, type SgdOptions, type SgdSettings } from "./sgd.ts";
+export {
+  encodeBytes,
+  readTokens,
+  TokenBatches,
+  type Batch,
+  type BatchSource,
+  type DataPosition,
+  type ReadTokensOptions,
+  type TokenBatchesOptions,
+} from "./data.ts";
+export { evaluateLoss, meanLoss, train, type NextTokenModel, type StepReport, type TrainOptions } from "./loop.ts";
+export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";

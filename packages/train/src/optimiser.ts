@@ -11,7 +11,7 @@ export interface StepOptions {
 }
 
 /** Gives parameters new values from their gradients. */
-export interface Optimiser {
+export interface Optimiser extends Disposable {
   /** Steps taken. Set it when a run is resumed. */
   stepCount: number;
   /** The parameters that it updates. */

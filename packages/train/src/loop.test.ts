@@ -1,0 +1,101 @@
+import { Device, HostBackend } from "@elapid/tensor";
+import { expect, test } from "vitest";
+import { AdamW } from "./adamw.ts";
+import { DivergedError } from "./clip.ts";
+import { Ema } from "./ema.ts";
+import { evaluateLoss, train, type StepReport } from "./loop.ts";
+import { linearSchedule } from "./schedule.ts";
+import { countingBatches, TinyModel } from "./tiny.fixture.ts";
+
+function run() {
+  const device = new Device(new HostBackend());
+  const model = new TinyModel(device);
+  const optimiser = new AdamW(model.parameters());
+  return { device, model, optimiser, data: countingBatches(), schedule: () => 0.02 };
+}
+
+test("learns to count, and memory does not grow", async () => {
+  const { device, ...rest } = run();
+  const { model, data } = rest;
+  const before = await evaluateLoss(model, data.inOrder());
+  expect(before).toBeCloseTo(Math.log(12), 0);
+  const reports: StepReport[] = [];
+  const bytes = new Set<number>();
+  await train({
+    ...rest,
+    steps: 120,
+    schedule: linearSchedule({ peak: 0.03, steps: 120, warmup: 10 }),
+    onStep: (report) => {
+      reports.push(report);
+      bytes.add(device.liveBytes);
+    },
+  });
+  expect(reports.map(({ step }) => step)).toEqual(Array.from({ length: 120 }, (_, i) => i + 1));
+  expect(reports[0]).toMatchObject({ tokens: 48, lr: 0.003 });
+  expect(reports[0].loss).toBeCloseTo(before, 0);
+  expect(reports.at(-1)!.loss).toBeLessThan(0.5);
+  expect(await evaluateLoss(model, data.inOrder())).toBeLessThan(0.5);
+  expect(bytes.size).toBe(1);
+});
+
+test("evaluates when asked to, with the averaged parameters if they are swapped in", async () => {
+  const rest = run();
+  const { model, data } = rest;
+  using ema = new Ema(model.parameters(), 0.5);
+  const losses: [step: number, own: number, average: number][] = [];
+  const loss = () => evaluateLoss(model, data.inOrder());
+  await train({
+    ...rest,
+    steps: 5,
+    ema,
+    evaluateEvery: 2,
+    onEvaluate: async (step) => {
+      const own = await loss();
+      ema.swap();
+      losses.push([step, own, await loss()]);
+      ema.swap();
+    },
+  });
+  expect(losses.map(([step]) => step)).toEqual([2, 4, 5]);
+  // the average lags behind parameters that still get better
+  for (const [, own, average] of losses) expect(average).toBeGreaterThan(own);
+});
+
+test("the same seed gives the same losses, bit for bit", async () => {
+  const losses = async () => {
+    const list: number[] = [];
+    const rest = run();
+    await train({ ...rest, steps: 4, onStep: ({ loss }) => void list.push(loss) });
+    return list;
+  };
+  expect(await losses()).toEqual(await losses());
+});
+
+test("stops between two steps, and goes on", async () => {
+  const rest = run();
+  const controller = new AbortController();
+  const onStep = ({ step }: StepReport) => {
+    if (step === 2) controller.abort(new Error("enough"));
+  };
+  await expect(train({ ...rest, steps: 4, onStep, signal: controller.signal })).rejects.toThrow("enough");
+  expect(rest.optimiser.stepCount).toBe(2);
+  await train({ ...rest, steps: 3 });
+  expect(rest.optimiser.stepCount).toBe(3);
+});
+
+test("a gradient that is NaN is named, and the step is not taken", async () => {
+  const { device, ...rest } = run();
+  const { model, optimiser, data } = rest;
+  await train({ ...rest, steps: 1 });
+  const before = { weight: await model.embedding.weight.data(), position: data.position, bytes: device.liveBytes };
+  model.mixer.D.assign(device.full([16], NaN));
+  const error = await train({ ...rest, steps: 2 }).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(DivergedError);
+  expect(error).toMatchObject({ parameter: "embedding.weight" });
+  expect(optimiser.stepCount).toBe(1);
+  expect({
+    weight: await model.embedding.weight.data(),
+    position: data.position,
+    bytes: device.liveBytes,
+  }).toEqual(before);
+});

@@ -1,0 +1,32 @@
+import { Embedding, MambaMixer, Module, RmsNorm, seeded } from "@elapid/nn";
+import type { Device, Tensor } from "@elapid/tensor";
+import { TokenBatches } from "./data.ts";
+
+/** One Mamba block over 12 tokens: small enough for reference loops. */
+export class TinyModel extends Module {
+  readonly embedding: Embedding;
+  readonly norm: RmsNorm;
+  readonly mixer: MambaMixer;
+
+  constructor(device: Device, seed = 1) {
+    super();
+    const init = seeded(device, seed);
+    this.embedding = new Embedding(12, 8, init);
+    this.norm = new RmsNorm(8, init);
+    this.mixer = new MambaMixer({ dModel: 8, dInner: 16, dState: 4, dConv: 4, dtRank: 1 }, init);
+  }
+
+  forward(ids: Tensor): { logits: Tensor } {
+    using scope = ids.device.scope();
+    const x = this.embedding.forward(ids);
+    const { y } = this.mixer.forward({ x: this.norm.forward(x) });
+    return { logits: scope.keep(this.embedding.unembed(x.add(y))) };
+  }
+}
+
+/** Counts up in steps of 1 to 3 and begins again: what comes next is seen from the two tokens before. */
+export function countingBatches(seed = 5): TokenBatches {
+  const tokens: number[] = [];
+  for (let by = 1; by <= 3; by++) for (let i = 0; i < 80; i++) tokens.push((i * by) % 12);
+  return new TokenBatches(Int32Array.from(tokens), { batch: 4, time: 12, seed });
+}
