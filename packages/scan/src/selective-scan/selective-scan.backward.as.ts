@@ -151,8 +151,20 @@ function advance(
     // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
     const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
     const Bt = at(B, t * state);
-    for (let n = 0; n < state; n++) {
-      const place = (<usize>n) << 4;
+    let n = 0;
+    let place: usize = 0;
+    // two at a time, as they share the constants of the power of two
+    for (; n + 2 <= state; n += 2, place += 32) {
+      const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
+      const decay1 = exp2Decay(f32x4.mul(d2, v128.load(rates + place, 16)));
+      v128.store(decays + place, decay);
+      v128.store(decays + place, decay1, 16);
+      const input = f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n)));
+      const input1 = f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n), 4));
+      v128.store(states + place + vectors, madd(decay, v128.load(states + place), input));
+      v128.store(states + place + vectors, madd(decay1, v128.load(states + place, 16), input1), 16);
+    }
+    if (n < state) {
       const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
       const input = f32x4.mul(drive, v128.load_splat<f32>(at(Bt, n)));
       v128.store(decays + place, decay);
