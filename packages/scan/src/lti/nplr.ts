@@ -19,6 +19,16 @@ export interface NormalPlusLowRank {
   readonly rank: number;
 }
 
+/** Real part of all eigenvalues of `A + Pᵀ P`, its diagonal. */
+const decay: Readonly<Record<Measure, number>> = {
+  legs: -0.5,
+  legt: 0,
+  lagt: 0,
+  fourier: 0,
+  "legs-diagonal": -0.5,
+  "fourier-diagonal": -0.5,
+};
+
 /**
  * The normal-plus-low-rank form of a HiPPO matrix (Gu et al. 2022, S4, Theorem 1), as `nplr` in state-spaces/s4:
  *
@@ -37,7 +47,6 @@ export function hippoNplr(measure: Measure, n: number): NormalPlusLowRank {
     const [i, j] = [Math.floor(at / n), at % n];
     return correction.reduce((sum, row) => sum + row[i] * row[j], value);
   });
-  const mean = Float64Array.from({ length: n }, (_, i) => normal[i * n + i] / n).reduce((sum, value) => sum + value);
   const turning = normal.map((_, at) => {
     const [i, j] = [Math.floor(at / n), at % n];
     return (normal[j * n + i] - normal[at]) / 2; // -S, the diagonal left out
@@ -54,7 +63,7 @@ export function hippoNplr(measure: Measure, n: number): NormalPlusLowRank {
   }
   if (measure.startsWith("fourier")) pairOfConstant(V, half);
   else fixPhases(V, n);
-  const w = Float64Array.from({ length: n }, (_, at) => (at % 2 === 0 ? mean : eigen.values[(at - 1) / 2]));
+  const w = Float64Array.from({ length: n }, (_, at) => (at % 2 === 0 ? decay[measure] : eigen.values[(at - 1) / 2]));
   return {
     w,
     P: Float64Array.from(correction.flatMap((row) => [...inBasis(V, row, half)])),
