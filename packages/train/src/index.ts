@@ -23,3 +23,4 @@ export {
 } from "./data.ts";
 export { evaluateLoss, meanLoss, train, type NextTokenModel, type StepReport, type TrainOptions } from "./loop.ts";
 export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";
+export { loadCheckpoint, saveCheckpoint, type TrainingRun } from "./checkpoint.ts";

@@ -8,12 +8,12 @@ export class TinyModel extends Module {
   readonly norm: RmsNorm;
   readonly mixer: MambaMixer;
 
-  constructor(device: Device, seed = 1) {
+  constructor(device: Device, seed = 1, dState = 4) {
     super();
     const init = seeded(device, seed);
     this.embedding = new Embedding(12, 8, init);
     this.norm = new RmsNorm(8, init);
-    this.mixer = new MambaMixer({ dModel: 8, dInner: 16, dState: 4, dConv: 4, dtRank: 1 }, init);
+    this.mixer = new MambaMixer({ dModel: 8, dInner: 16, dState, dConv: 4, dtRank: 1 }, init);
   }
 
   forward(ids: Tensor): { logits: Tensor } {

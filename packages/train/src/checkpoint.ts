@@ -1,0 +1,117 @@
+import { openFile, openWeights, safetensorsPieces, type TensorData, type Weights } from "@elapid/loaders";
+import type { Module } from "@elapid/nn";
+import { formatShape, viewAs, type Tensor } from "@elapid/tensor";
+import type { BatchSource, DataPosition } from "./data.ts";
+import type { Ema } from "./ema.ts";
+import type { Optimiser } from "./optimiser.ts";
+
+/** All that a run has to remember to go on as if it had never stopped. */
+export interface TrainingRun {
+  readonly model: Module;
+  readonly optimiser: Optimiser;
+  readonly data: Pick<BatchSource, "position">;
+  readonly ema?: Ema | undefined;
+}
+
+const FORMAT = "elapid training run, version 1";
+
+/** Every tensor of a run by its name in the file. */
+function tensorsOf({ model, optimiser, ema }: TrainingRun): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [path, parameter] of model.parameters()) tensors.set(`model.${path}`, parameter);
+  for (const [name, tensor] of optimiser.state) tensors.set(`optimiser.${name}`, tensor);
+  for (const [name, tensor] of ema?.state ?? []) tensors.set(name, tensor);
+  return tensors;
+}
+
+/**
+ * Writes a run to a file: parameters, what the optimiser and the moving average carry, steps taken, position in the data with
+ * the seed of its order. The file is whole or not there: it is written under another name beside it, flushed to disk,
+ * and then takes the place of the one before. Its format is safetensors.
+ *
+ * @throws Error if it cannot be written, a full disk for example; a checkpoint that was there stays as it was.
+ */
+export async function saveCheckpoint(path: string, run: TrainingRun): Promise<void> {
+  const { stepCount } = run.optimiser;
+  const metadata = { format: FORMAT, stepCount: String(stepCount), position: JSON.stringify(run.data.position) };
+  const tensors = new Map<string, TensorData>();
+  for (const [name, tensor] of tensorsOf(run)) {
+    tensors.set(name, { dtype: "f32", shape: tensor.shape, data: await tensor.data() });
+  }
+  await writeWhole(path, safetensorsPieces(tensors, metadata));
+}
+
+async function writeWhole(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
+  const { open, rename, rm } = await import("node:fs/promises");
+  const partial = `${path}.partial`;
+  try {
+    const file = await open(partial, "w");
+    try {
+      for (const piece of pieces) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    const { message } = cause as Error;
+    throw new Error(`Cannot write checkpoint "${path}": ${message}; what was there before is unchanged`, { cause });
+  }
+}
+
+/**
+ * Puts a run into the state that {@link saveCheckpoint} wrote: steps that follow are the same, bit for bit, as they would
+ * have been. Model, optimiser, data and moving average are made as they were for the run that was saved.
+ *
+ * @throws SyntaxError if the file is damaged or no checkpoint of a run.
+ * @throws TypeError if it is of another model or optimiser; nothing has been changed then.
+ */
+export async function loadCheckpoint(path: string, run: TrainingRun): Promise<void> {
+  const weights = await openWeights(await openFile(path));
+  try {
+    const { stepCount, position } = readMetadata(weights);
+    const tensors = tensorsOf(run);
+    checkTensors(weights, tensors);
+    // throws if the data is not what the position was in
+    run.data.position = position;
+    for (const [name, tensor] of tensors) {
+      const values = viewAs("f32", await weights.read(name));
+      tensor.assign(tensor.device.tensor(values, tensor.shape));
+    }
+    run.optimiser.stepCount = stepCount;
+  } finally {
+    await weights.close();
+  }
+}
+
+function readMetadata({ name, metadata }: Weights): { stepCount: number; position: DataPosition } {
+  if (metadata.format !== FORMAT) {
+    throw new SyntaxError(`Cannot resume from "${name}": it is no checkpoint of a training run, or of another version`);
+  }
+  const stepCount = Number(metadata.stepCount);
+  if (!Number.isInteger(stepCount) || stepCount < 0) {
+    throw new SyntaxError(`Cannot resume from "${name}": its step count is "${metadata.stepCount}"`);
+  }
+  try {
+    return { stepCount, position: JSON.parse(metadata.position) as DataPosition };
+  } catch (cause) {
+    throw new SyntaxError(`Cannot resume from "${name}": its position in the data cannot be read`, { cause });
+  }
+}
+
+function checkTensors(weights: Weights, tensors: ReadonlyMap<string, Tensor>): void {
+  const refuse = (what: string) => new TypeError(`Cannot resume from "${weights.name}": ${what}`);
+  for (const [name, { shape }] of tensors) {
+    const stored = weights.tensors.get(name);
+    if (stored === undefined) throw refuse(`"${name}" is missing; it is of another model, optimiser or average`);
+    if (stored.dtype !== "f32" || formatShape(stored.shape) !== formatShape(shape)) {
+      throw refuse(
+        `"${name}" is ${stored.dtype} ${formatShape(stored.shape)} but f32 ${formatShape(shape)} was needed`,
+      );
+    }
+  }
+  for (const name of weights.tensors.keys()) {
+    if (!tensors.has(name)) throw refuse(`"${name}" is not part of this run; it is of another model or optimiser`);
+  }
+}
