@@ -42,7 +42,7 @@ export const ltiRecipes: Readonly<Record<string, Recipe>> = {
         abs_p: put(device, sizes(P), [rank, half]),
         abs_b: put(device, sizes(B), [half]),
         pb_conj: put(device, products, [rank, half, 2]),
-        all_imag_sorted: put(device, Float64Array.of(...frequencies, ...frequencies.map((f) => -f)).sort(), [n]),
+        all_imag_sorted: put(device, Float64Array.of(...frequencies, ...frequencies.map((f) => -f)).toSorted(), [n]),
       };
     },
   },

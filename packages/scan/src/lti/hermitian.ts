@@ -35,7 +35,7 @@ export function hermitianEigen(re: Float64Array, im: Float64Array, n: number): H
     }
     if (rotations === 0) break;
   }
-  const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => matrix.re[a * n + a] - matrix.re[b * n + b]);
+  const order = Array.from({ length: n }, (_, i) => i).toSorted((a, b) => matrix.re[a * n + a] - matrix.re[b * n + b]);
   const sorted = (part: Float64Array) => part.map((_, at) => part[at - (at % n) + order[at % n]]);
   return {
     values: Float64Array.from(order, (i) => matrix.re[i * n + i]),
