@@ -10,3 +10,8 @@ export type { Rule } from "./lti/rules.ts";
 export { s4dInit, type DiagonalSystem, type S4dInit } from "./lti/s4d-init.ts";
 export { s4dKernel } from "./lti/s4d-kernel.ts";
 export { ssmKernelDiag } from "./lti/ssm-kernel-diag.ts";
+export { complexLinearScan } from "./linear-scan/complex-linear-scan.ts";
+export { linearScan } from "./linear-scan/linear-scan.ts";
+export type { ScanOptions } from "./linear-scan/order.ts";
+export { scanMax } from "./linear-scan/scan-max.ts";
+export { scanSum } from "./linear-scan/scan-sum.ts";

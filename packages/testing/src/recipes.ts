@@ -4,10 +4,12 @@ import { causalConv1d, selectiveScan } from "@elapid/scan";
 import { concat, type Tensor } from "@elapid/tensor";
 import { channelsFirst, type CaseInputs, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
+import { scanRecipes } from "./recipes-scan.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
   ...ltiRecipes,
+  ...scanRecipes,
 
   selective_scan: {
     unsupported: ({ attrs }) => {

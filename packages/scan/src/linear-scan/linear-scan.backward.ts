@@ -1,0 +1,23 @@
+import { defineOp, optional } from "@elapid/tensor";
+import { linearScanBackwardReference } from "./linear-scan.reference.ts";
+
+/**
+ * Declaration of the gradient of `linearScan`, a linear scan the other way. With `g[t]` the gradient by `h[t]`:
+ *
+ *     g[t] = a[t+1] g[t+1] + dh[t]      db[t] = g[t]      da[t] = g[t] h[t-1]      dinitialState = a[0] g[0]
+ *
+ * `a g` after the last step is `dfinalState`. `reverse` is the direction of the recurrence, not of this scan.
+ */
+export const linearScanBackward = defineOp({
+  name: "linear-scan.backward",
+  inputs: {
+    a: "... time",
+    h: "... time",
+    initialState: optional("..."),
+    dh: optional("... time"),
+    dfinalState: optional("..."),
+  },
+  outputs: { da: "... time", db: "... time", dinitialState: "..." },
+  attributes: { reverse: false },
+  reference: linearScanBackwardReference,
+});
