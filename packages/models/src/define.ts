@@ -27,7 +27,7 @@ export interface CausalModel extends Module {
   readonly vocabSize: number;
   /** Tokens, integers `batch time`, to logits and the state after them. */
   forward(ids: Tensor, options?: ForwardOptions): ForwardResult;
-  /** Computes once what follows from parameters alone; they must not change afterwards. */
+  /** Computes once what follows from parameters alone; for one that is assigned to later, it is computed each time again. */
   freeze(): void;
 }
 
