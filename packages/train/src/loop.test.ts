@@ -1,4 +1,5 @@
 import { Device, HostBackend } from "@elapid/tensor";
+import { expectClose } from "@elapid/testing";
 import { expect, test } from "vitest";
 import { AdamW } from "./adamw.ts";
 import { DivergedError } from "./clip.ts";
@@ -59,6 +60,27 @@ test("evaluates when asked to, with the averaged parameters if they are swapped 
   expect(losses.map(([step]) => step)).toEqual([2, 4, 5]);
   // the average lags behind parameters that still get better
   for (const [, own, average] of losses) expect(average).toBeGreaterThan(own);
+});
+
+test("two halves of a batch, accumulated, are the whole batch", async () => {
+  const reports = async (batch: number, accumulate: number) => {
+    const list: StepReport[] = [];
+    const rest = { ...run(), data: countingBatches(5, batch) };
+    await train({ ...rest, accumulate, steps: 4, onStep: (report) => void list.push(report) });
+    return list;
+  };
+  const whole = await reports(4, 1);
+  const halves = await reports(2, 2);
+  for (const of of ["loss", "gradientNorm", "tokens"] as const) {
+    expectClose(
+      halves.map((report) => report[of]),
+      whole.map((report) => report[of]),
+      { relative: 1e-5, label: of },
+    );
+  }
+  await expect(reports(2, 0)).rejects.toThrow(
+    new RangeError("Cannot train: accumulate is 0 but a whole number from 1 on was needed"),
+  );
 });
 
 test("the same seed gives the same losses, bit for bit", async () => {

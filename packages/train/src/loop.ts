@@ -16,7 +16,7 @@ export interface NextTokenModel extends Module {
 export interface StepReport {
   /** Steps taken, this one included. */
   readonly step: number;
-  /** Mean loss of the batch before the step, in nats a token. */
+  /** Mean loss of the batches before the step, in nats a token. */
   readonly loss: number;
   /** Global norm of the gradients before clipping. */
   readonly gradientNorm: number;
@@ -34,6 +34,8 @@ export interface TrainOptions {
   readonly schedule: Schedule;
   /** Steps of the whole run, those taken before included. */
   readonly steps: number;
+  /** Batches whose gradients are averaged for one step, for more than memory holds at a time. Default 1. */
+  readonly accumulate?: number;
   /** Gradients are scaled to this global norm where theirs is larger. Default 1. */
   readonly clipNorm?: number;
   /** Follows the parameters. */
@@ -58,10 +60,17 @@ export interface TrainOptions {
  * @throws DivergedError that names the first parameter whose gradient is NaN or infinite; the step is not taken.
  */
 export async function train(options: TrainOptions): Promise<void> {
-  const { optimiser, steps, ema, onStep, evaluateEvery = Infinity, onEvaluate, signal } = options;
+  const { data, optimiser, steps, accumulate = 1, ema, onStep, evaluateEvery = Infinity, onEvaluate, signal } = options;
+  if (!(Number.isInteger(accumulate) && accumulate > 0)) {
+    throw new RangeError(`Cannot train: accumulate is ${accumulate} but a whole number from 1 on was needed`);
+  }
   while (optimiser.stepCount < steps) {
     signal?.throwIfAborted();
-    const report = await takeStep(options);
+    const { position } = data;
+    const report = await takeStep(options).catch((error: unknown) => {
+      data.position = position;
+      throw error;
+    });
     ema?.update();
     await onStep?.(report);
     const { step } = report;
@@ -71,25 +80,48 @@ export async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-/** One step, or an error that leaves model, optimiser and position in the data as they were. */
-async function takeStep({ model, data, optimiser, schedule, clipNorm = 1 }: TrainOptions): Promise<StepReport> {
+/** One step, or an error that leaves model and optimiser as they were. */
+async function takeStep(options: TrainOptions): Promise<StepReport> {
+  const { optimiser, schedule, accumulate = 1, clipNorm = 1 } = options;
   const start = performance.now();
-  const position = data.position;
   const lr = schedule(optimiser.stepCount);
-  const batch = data.next();
-  const { value, gradients } = valueAndGrad(() => meanLoss(model, batch), Object.fromEntries(optimiser.parameters));
+  const { losses, gradients, tokens } = differentiate(options);
   try {
-    const gradientNorm = await globalNorm(gradients);
-    const [loss] = await value.data();
-    optimiser.step(gradients, { lr, gradientScale: clipScale(gradientNorm, clipNorm) });
+    const gradientNorm = (await globalNorm(gradients)) / accumulate;
+    const loss = (await Promise.all(losses.map((value) => value.data()))).reduce((sum, [value]) => sum + value, 0);
+    optimiser.step(gradients, { lr, gradientScale: clipScale(gradientNorm, clipNorm) / accumulate });
     const milliseconds = performance.now() - start;
-    return { step: optimiser.stepCount, loss, gradientNorm, lr, tokens: countOf(batch), milliseconds };
-  } catch (error) {
-    data.position = position;
-    throw error;
+    return { step: optimiser.stepCount, loss: loss / accumulate, gradientNorm, lr, tokens, milliseconds };
   } finally {
-    for (const tensor of [value, ...Object.values<Tensor>(gradients)]) tensor.dispose();
+    for (const tensor of [...losses, ...Object.values(gradients)]) tensor.dispose();
   }
+}
+
+/** The losses of the batches of a step, and the sum of their gradients. */
+function differentiate({ model, data, optimiser, accumulate = 1 }: TrainOptions) {
+  const parameters = Object.fromEntries(optimiser.parameters);
+  const losses: Tensor[] = [];
+  let gradients: Record<string, Tensor> = {};
+  let tokens = 0;
+  for (let i = 0; i < accumulate; i++) {
+    const batch = data.next();
+    const { value, gradients: more } = valueAndGrad(() => meanLoss(model, batch), parameters);
+    losses.push(value);
+    tokens += countOf(batch);
+    gradients = i === 0 ? more : sumOf(gradients, more);
+  }
+  return { losses, gradients, tokens };
+}
+
+/** Sums by name; what is added is freed. */
+function sumOf(a: Readonly<Record<string, Tensor>>, b: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(a).map(([name, one]) => {
+      using left = one;
+      using right = b[name];
+      return [name, left.add(right)];
+    }),
+  );
 }
 
 /** Mean loss a token of a batch, a scalar in nats. */

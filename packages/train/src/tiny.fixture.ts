@@ -25,8 +25,8 @@ export class TinyModel extends Module {
 }
 
 /** Counts up in steps of 1 to 3 and begins again: what comes next is seen from the two tokens before. */
-export function countingBatches(seed = 5): TokenBatches {
+export function countingBatches(seed = 5, batch = 4): TokenBatches {
   const tokens: number[] = [];
   for (let by = 1; by <= 3; by++) for (let i = 0; i < 80; i++) tokens.push((i * by) % 12);
-  return new TokenBatches(Int32Array.from(tokens), { batch: 4, time: 12, seed });
+  return new TokenBatches(Int32Array.from(tokens), { batch, time: 12, seed });
 }
