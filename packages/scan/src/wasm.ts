@@ -1,5 +1,7 @@
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
 import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
+import { ltiKernels } from "./lti/lti.wasm.ts";
+import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
 
@@ -9,4 +11,6 @@ export const kernels = [
   selectiveScanForward,
   causalConv1dBackwardKernel,
   selectiveScanBackwardKernel,
+  ...linearScanKernels,
+  ...ltiKernels,
 ];

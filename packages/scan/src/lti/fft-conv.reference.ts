@@ -1,5 +1,5 @@
 import type { ReferenceCall } from "@elapid/tensor";
-import { Fft, type Signal } from "./fft.ts";
+import { Fft, paddedLength, type Signal } from "./fft.ts";
 
 /** One channel after another. Signals are padded with zeros so that the ends of a circular convolution do not meet. */
 export function fftConvReference({
@@ -7,7 +7,7 @@ export function fftConvReference({
   inputs: { u, K, D },
   outputs: { y },
 }: ReferenceCall<"batch time inner taps", "u K D?", "y">): void {
-  const fft = paddedFft(time, taps);
+  const fft = new Fft(paddedLength(time, taps));
   for (let e = 0; e < inner; e++) {
     const kernel = spectrum(fft, Math.min(taps, time), (s) => K[e * taps + s]);
     for (let b = 0; b < batch; b++) {
@@ -25,7 +25,7 @@ export function fftConvBackwardReference({
   inputs: { u, K, D, dy },
   outputs: { du, dK, dD },
 }: ReferenceCall<"batch time inner taps", "u K D? dy", "du dK dD">): void {
-  const fft = paddedFft(time, taps);
+  const fft = new Fft(paddedLength(time, taps));
   const met = Math.min(taps, time);
   for (let e = 0; e < inner; e++) {
     const kernel = spectrum(fft, met, (s) => K[e * taps + s]);
@@ -46,12 +46,6 @@ export function fftConvBackwardReference({
     dK.set(dkernel, e * taps);
     dD[e] = dskip;
   }
-}
-
-function paddedFft(time: number, taps: number): Fft {
-  let length = 1;
-  while (length < time + Math.min(taps, time) - 1) length *= 2;
-  return new Fft(length);
 }
 
 function spectrum(fft: Fft, count: number, valueAt: (t: number) => number): Signal {

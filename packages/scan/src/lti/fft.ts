@@ -65,3 +65,10 @@ export class Fft {
     }
   }
 }
+
+/** Points of the transform by which sequences are convolved with so many taps: the ends of its circle do not meet. */
+export function paddedLength(time: number, taps: number): number {
+  let length = 1;
+  while (length < Math.max(time, time + Math.min(taps, time) - 1)) length *= 2;
+  return length;
+}
