@@ -12,7 +12,7 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
     ...["opts_D0_z0_bias0_softplus0", "opts_D1_z0_bias1_softplus0", "opts_D1_z1_bias1_softplus1"],
     ...["length_1", "length_129", "state_1", "state_32", "large_delta", "init_state_a", "split"],
   ],
-  selective_state_update: ["m1_D0_z0_bias0_softplus0", "m1_D1_z1_bias1_softplus0", "m1_D1_z1_bias1_softplus1"],
+  selective_state_update: ["m1_D0_z0_bias0_softplus0", "m1_D1_z1_bias1_softplus0", "m1_D1_z1_bias1_softplus1", "m2_1", "m2_plain"],
   causal_conv1d: ["w2_0", "w2_1_state", "w3_2_state", "w3_3", "w4_0_state", "w4_1", "w4_2", "w4_3_state"],
   causal_conv1d_update: ["w2_state1_seq1", "w2_state2_seq3", "w3_state5_seq1", "w4_state3_seq1", "w4_state4_seq3", "w4_state6_seq1"],
   rms_norm: ["0_residual0", "0_residual1", "1_residual0", "1_residual1", "2_residual0", "2_residual1"],
@@ -28,6 +28,8 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   scan_max: ["L1_rev", "L64_rev", "L129_fwd"],
   scan_linear: ["L1_fwd_real", "L64_fwd_complex", "L64_rev_real", "L129_fwd_real", "L129_rev_complex"],
   ssm_kernel_diag: ["zoh_0", "bilinear_0"],
+  ssd_minimal: ["0_init0", "0_init1"],
+  ssd_chunk_scan: ["opts_Dheaddim_z1", "opts_Dhead_z0", "groups_2", "length_17_chunk_8", "dt_limit_lower", "packed_init"],
 };
 
 interface Case {

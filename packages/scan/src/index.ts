@@ -15,3 +15,4 @@ export { linearScan } from "./linear-scan/linear-scan.ts";
 export type { ScanOptions } from "./linear-scan/order.ts";
 export { scanMax } from "./linear-scan/scan-max.ts";
 export { scanSum } from "./linear-scan/scan-sum.ts";
+export { ssd } from "./ssd/ssd.ts";

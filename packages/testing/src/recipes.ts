@@ -4,11 +4,13 @@ import { causalConv1d, selectiveScan } from "@elapid/scan";
 import { concat, type Tensor } from "@elapid/tensor";
 import { channelsFirst, type CaseInputs, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
+import { ssdRecipes, stateUpdateWithHeads } from "./recipes-ssd.ts";
 import { scanRecipes } from "./recipes-scan.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
   ...ltiRecipes,
+  ...ssdRecipes,
   ...scanRecipes,
 
   selective_scan: {
@@ -50,8 +52,9 @@ export const recipes: Readonly<Record<string, Recipe>> = {
 
   // one token is a scan of one step
   selective_state_update: {
-    unsupported: ({ attrs }) => (attrs.heads === true ? "heads (Mamba-2)" : undefined),
-    run: ({ get, attrs }) => {
+    run: (inputs) => {
+      const { get, attrs } = inputs;
+      if (attrs.heads === true) return stateUpdateWithHeads(inputs);
       const step = (name: string) => {
         const token = get(name);
         return token?.reshape([token.shape[0], 1, token.shape[1]]);
