@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openModelFiles } from "@elapid/loaders";
 import { loadModel } from "@elapid/models";
 import { Device, HostBackend } from "@elapid/tensor";
+import { AdamW, evaluateLoss, TokenBatches, train } from "@elapid/train";
 import { expect, test } from "vitest";
 import { readSafetensors } from "../safetensors.ts";
 import { worst } from "./report.ts";
@@ -42,4 +43,23 @@ test("another learning rate is found out", async () => {
   const { run, ...rest } = expected();
   const comparisons = await checkAdamW(await open(device), { ...rest, run: { ...run, lr: 1.01 * run.lr } });
   expect(worst(comparisons)).toMatchObject({ kind: "failed" });
+});
+
+test("a model that was loaded, and computed beforehand what it could, is evaluated with what it learned", async () => {
+  using device = new Device(new HostBackend());
+  const { model } = await open(device);
+  const logA = [...model.parameters()].filter(([name]) => name.endsWith("logA"));
+  const data = new TokenBatches(
+    Int32Array.from({ length: 17 }, (_, i) => 7 * i),
+    { batch: 1, time: 16 },
+  );
+  // only the rates of decay learn, and fast: nothing else tells the loss of before from that of after
+  const optimiser = new AdamW(logA, { groups: [], weightDecay: 0 });
+  const before = await evaluateLoss(model, data.inOrder());
+  const seen: number[] = [];
+  await train({ model, data, optimiser, schedule: () => 0.2, steps: 3, onStep: ({ loss }) => void seen.push(loss) });
+  const after = await evaluateLoss(model, data.inOrder());
+  expect(seen[0]).toBeCloseTo(before, 5);
+  expect(after).toBeLessThan(seen[2]);
+  expect(seen[2]).toBeLessThan(before - 0.01);
 });
