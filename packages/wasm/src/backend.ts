@@ -36,6 +36,7 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly alignment = BLOCK_ALIGNMENT;
   liveBytes = 0;
+  /** With what kernels work in, which stays from call to call and is not live. */
   peakBytes = 0;
   readonly #heap: Heap;
   readonly #pool: ThreadPool;
@@ -59,7 +60,7 @@ export class WasmBackend implements Backend {
   allocate(bytes: number): Allocation {
     const block = this.#heap.allocate(bytes);
     this.liveBytes += bytes;
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    this.#notePeak();
     return block;
   }
 
@@ -161,8 +162,13 @@ export class WasmBackend implements Backend {
       if (this.#scratch !== undefined) this.#heap.free(this.#scratch);
       this.#scratch = undefined; // should the next line throw
       this.#scratch = this.#heap.allocate(bytes);
+      this.#notePeak();
     }
     return this.#scratch.address;
+  }
+
+  #notePeak(): void {
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes + (this.#scratch?.bytes ?? 0));
   }
 }
 

@@ -1,3 +1,4 @@
+import { Device } from "@elapid/tensor";
 import {
   expectMatchesReference,
   expectNaNsOfReference,
@@ -5,9 +6,10 @@ import {
   randomInputs,
   wasmBackends,
 } from "@elapid/testing";
+import { openWasm } from "@elapid/wasm";
 import { describe, expect, test } from "vitest";
+import { kernels } from "../wasm.ts";
 import { selectiveScanBackward as op } from "./selective-scan.backward.ts";
-import { selectiveScanBackwardKernel } from "./selective-scan.backward.wasm.ts";
 
 const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] } as const;
 const positive = { ...ranges, delta: [0.001, 0.1] } as const;
@@ -90,9 +92,12 @@ describe.each(wasmBackends())("gradient of selectiveScan on $name", ({ run }) =>
 test("the gradient of selectiveScan has the same bits on any number of threads", () =>
   expectSameBitsOnThreads({ op, sizes: large, inputs: randomInputs(op, large, { seed: 8, ranges }), attributes }));
 
-test("workspace and scratch of two threads stay within 1.1 times u at batch 1, inner 1536, state 16, length 4096", () => {
-  const sizes = { batch: 1, inner: 1536, state: 16, time: 4096 };
-  const { workspace, scratch } = selectiveScanBackwardKernel;
-  const bytes = workspace!(sizes, attributes) + 2 * scratch!(sizes, attributes);
-  expect(bytes / (sizes.inner * sizes.time * 4)).toBeLessThan(1.1);
+test("works in no more than 1.1 times u at batch 1, inner 1536, state 16, length 4096", async () => {
+  using device = new Device(await openWasm({ kernels, threads: 2 }), { strict: true });
+  const [batch, time, inner, state] = [1, 4096, 1536, 16];
+  const sequence = () => device.zeros([batch, time, inner]);
+  const [u, delta, z, dy] = [sequence(), sequence(), sequence(), sequence()];
+  const [B, C] = [device.zeros([batch, time, state]), device.zeros([batch, time, state])];
+  op({ u, delta, A: device.zeros([inner, state]), B, C, z, dy });
+  expect(device.peakBytes - device.liveBytes).toBeLessThan(1.1 * u.byteLength);
 });
