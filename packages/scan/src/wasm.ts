@@ -4,6 +4,7 @@ import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { ssdForward } from "./ssd/ssd.wasm.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
 export const kernels = [
@@ -11,6 +12,7 @@ export const kernels = [
   selectiveScanForward,
   causalConv1dBackwardKernel,
   selectiveScanBackwardKernel,
+  ssdForward,
   ...linearScanKernels,
   ...ltiKernels,
 ];
