@@ -93,6 +93,12 @@ describe.each(backends())("running sum and maximum on $name", ({ run, device }) 
       ));
   });
 
+  test("a sum of a long row of positive numbers keeps its digits", async () => {
+    const sizes = { rows: 1, time: 2 ** 17 };
+    const inputs = randomInputs(scanSumOp, sizes, { seed: 8, ranges: { x: [0, 1] } });
+    await expectMatchesReference(run, { op: scanSumOp, sizes, inputs }, 1e-6);
+  });
+
   test("the maximum of a row that begins with -Infinity is -Infinity until something greater comes", async () => {
     const { y } = await run(scanMaxOp, { rows: 1, time: 3 }, { x: Float32Array.of(-Infinity, -Infinity, -3e38) });
     expect(y).toEqual(Float32Array.of(-Infinity, -Infinity, -3e38));
