@@ -1,5 +1,6 @@
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
 import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
+import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
@@ -15,4 +16,5 @@ export const kernels = [
   ssdForward,
   ...linearScanKernels,
   ...ltiKernels,
+  ...ltiBackwardKernels,
 ];

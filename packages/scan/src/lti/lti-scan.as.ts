@@ -15,7 +15,7 @@ export function ltiScan(
   y: usize, finalState: usize,
   rule: i32,
 ): void {
-  const input = scratch + 32;
+  const input = scratch + 80;
   const sums = input + (<usize>time << 3);
   for (let unit = begin; unit < end; unit++) {
     const e = unit % inner;

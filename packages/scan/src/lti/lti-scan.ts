@@ -80,5 +80,6 @@ export const ltiScanBackward = defineOp({
     dinitialState: "batch inner state complex",
   },
   attributes: { rule: "zoh" },
+  derive: () => ({ complex: 2 }),
   reference: ltiScanBackwardReference,
 });

@@ -16,11 +16,11 @@ import {
 import type { AnyOp, Attributes } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { discretizeDiagonal } from "./discretize-diagonal.ts";
-import { fftConv } from "./fft-conv.ts";
-import { ltiScan } from "./lti-scan.ts";
-import { s4dKernel } from "./s4d-kernel.ts";
-import { ssmKernelDiag } from "./ssm-kernel-diag.ts";
+import { discretizeDiagonal, discretizeDiagonalBackward } from "./discretize-diagonal.ts";
+import { fftConv, fftConvBackward } from "./fft-conv.ts";
+import { ltiScan, ltiScanBackward } from "./lti-scan.ts";
+import { s4dKernel, s4dKernelBackward } from "./s4d-kernel.ts";
+import { ssmKernelDiag, ssmKernelDiagBackward } from "./ssm-kernel-diag.ts";
 
 const ranges = { A: [-3, 3], dt: [0.05, 0.5], logDt: [-4, -1], logAReal: [-1, 0.5], AImag: [-100, 100] } as const;
 
@@ -43,8 +43,29 @@ const systems = ["zoh", "bilinear", "euler", "backward-euler"].flatMap((rule) =>
   callOf(ltiScan, { batch: 3, time: 9, inner: 65, state: 16 }, { rule }, ["initialState"]),
 ]);
 
+const backward = ["zoh", "bilinear", "euler", "backward-euler"].flatMap((rule) => [
+  callOf(discretizeDiagonalBackward, { inner: 3, state: 63, parts: 2 }, { rule }, ["dBBar"]),
+  callOf(discretizeDiagonalBackward, { inner: 3, state: 5, parts: 1 }, { rule }, ["dABar"]),
+  callOf(discretizeDiagonalBackward, { inner: 257, state: 2, parts: 2 }, { rule }),
+  callOf(ssmKernelDiagBackward, { inner: 1, state: 1, time: 1 }, { rule }),
+  callOf(ssmKernelDiagBackward, { inner: 33, state: 4, time: 9 }, { rule }),
+  callOf(ltiScanBackward, { batch: 1, time: 1, inner: 1, state: 1 }, { rule }, ["D", "initialState"]),
+  callOf(ltiScanBackward, { batch: 2, time: 0, inner: 2, state: 3 }, { rule }),
+  callOf(ltiScanBackward, { batch: 2, time: 5, inner: 2, state: 3 }, { rule }, ["dy"]),
+  callOf(ltiScanBackward, { batch: 3, time: 9, inner: 65, state: 16 }, { rule }, ["dfinalState"]),
+]);
+
 const calls = [
   ...systems,
+  ...backward,
+  callOf(s4dKernelBackward, { inner: 1, state: 1, time: 0 }),
+  callOf(s4dKernelBackward, { inner: 5, state: 7, time: 257 }),
+  callOf(s4dKernelBackward, { inner: 33, state: 32, time: 129 }),
+  callOf(fftConvBackward, { batch: 1, time: 1, inner: 1, taps: 1 }),
+  callOf(fftConvBackward, { batch: 2, time: 63, inner: 5, taps: 63 }, {}, ["D"]),
+  callOf(fftConvBackward, { batch: 2, time: 0, inner: 5, taps: 3 }),
+  callOf(fftConvBackward, { batch: 1, time: 5, inner: 3, taps: 100 }),
+  callOf(fftConvBackward, { batch: 3, time: 257, inner: 65, taps: 4 }),
   callOf(s4dKernel, { inner: 1, state: 1, time: 1 }),
   callOf(s4dKernel, { inner: 5, state: 7, time: 257 }),
   callOf(s4dKernel, { inner: 33, state: 32, time: 129 }),

@@ -9,20 +9,20 @@ import { s4dKernel } from "./s4d-kernel.ts";
 import { ssmKernelDiag } from "./ssm-kernel-diag.ts";
 
 /** Twice the `α` of a rule, or -1 for the hold, as `mode.as.ts` takes it. */
-const ruleNumber = (rule: string) => (rule === "zoh" ? -1 : 2 * blend[rule as keyof typeof blend]);
+export const ruleNumber = (rule: string) => (rule === "zoh" ? -1 : 2 * blend[rule as keyof typeof blend]);
 
 /** Multiply-adds that an exponential, a sine and a cosine in 64 bits are worth. */
-const MODE_COST = 100;
+export const MODE_COST = 100;
 
 /** A discretised mode, a pair of them and a sum in 64 bits for each step; `ssm-kernel.as.ts`. */
-const kernelScratch = ({ time }: { readonly time: number }) => 96 + 8 * time;
+const kernelScratch = ({ time }: { readonly time: number }) => 144 + 8 * time;
 
 const discretizeDiagonalKernel = defineKernel(discretizeDiagonal, {
   module: kernels,
   entry: "discretizeDiagonal",
   units: ({ inner }) => inner,
   cost: ({ state }) => state * MODE_COST,
-  scratch: () => 32,
+  scratch: () => 80,
   args: ({ dims: { state, parts }, attributes: { rule }, inputs, outputs }) => [
     state,
     parts,
@@ -76,7 +76,7 @@ const ltiScanKernel = defineKernel(ltiScan, {
   units: ({ batch, inner }) => batch * inner,
   cost: ({ state, time }) => state * (MODE_COST + 8 * time),
   // a discretised mode, the inputs and the sums
-  scratch: ({ time }) => 32 + 16 * time,
+  scratch: ({ time }) => 80 + 16 * time,
   args: ({ dims: { time, inner, state }, attributes: { rule }, inputs, outputs }) => [
     time,
     inner,

@@ -56,6 +56,7 @@ export const s4dKernelBackward = defineOp({
     dK: "inner time",
   },
   outputs: { dlogDt: "inner", dC: "inner state complex", dlogAReal: "inner state", dAImag: "inner state" },
+  derive: () => ({ complex: 2 }),
   reference: ({
     dims: { inner, state, time },
     inputs,

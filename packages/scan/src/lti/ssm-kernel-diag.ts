@@ -62,6 +62,7 @@ export const ssmKernelDiagBackward = defineOp({
   },
   outputs: { dA: "inner state complex", dB: "inner state complex", dC: "inner state complex", ddt: "inner" },
   attributes: { rule: "zoh" },
+  derive: () => ({ complex: 2 }),
   reference: ({
     dims: { inner, state, time },
     inputs: { A, B, C, dt, dK },

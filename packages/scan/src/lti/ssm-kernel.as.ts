@@ -15,8 +15,8 @@ export function ssmKernelDiag(
   rule: i32,
 ): void {
   const mode = scratch;
-  const pair = scratch + 32;
-  const sums = scratch + 96;
+  const pair = scratch + 80;
+  const sums = scratch + 144;
   for (let channel = begin; channel < end; channel++) {
     memory.fill(sums, 0, <usize>time << 3);
     const step = <f64>load<f32>(at(dt, channel));
@@ -38,8 +38,8 @@ export function s4dKernel(
   logDt: usize, C: usize, logAReal: usize, AImag: usize, K: usize,
 ): void {
   const mode = scratch;
-  const pair = scratch + 32;
-  const sums = scratch + 96;
+  const pair = scratch + 80;
+  const sums = scratch + 144;
   for (let channel = begin; channel < end; channel++) {
     memory.fill(sums, 0, <usize>time << 3);
     const step = Math.exp(<f64>load<f32>(at(logDt, channel)));
