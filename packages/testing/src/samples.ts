@@ -8,7 +8,7 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { causalConv1d, complexLinearScan, linearScan, selectiveScan } from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import type { Call } from "./call.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
@@ -48,6 +48,8 @@ const samples: readonly Sample[] = [
     ranges: { mask: [0, 1] },
     attributes: { activation: "silu" },
   },
+  { op: linearScan, sizes: { rows: 3, time: 600 } },
+  { op: complexLinearScan, sizes: { rows: 3, time: 600, complex: 2 }, ranges: { a: [-0.7, 0.7] } },
   { ...scan, sizes: { batch: 2, time: 33, inner: 37, state: 16 } },
   { ...scan, sizes: { batch: 2, time: 1, inner: 37, state: 16 } },
 ];

@@ -32,6 +32,7 @@ const shapes = [
   { rows: 3, time: 63, complex },
   { rows: 5, time: 513, complex }, // one step over a tile
   { rows: 2, time: 1257, complex },
+  { rows: 1, time: 2 ** 16 + 1, complex },
   { rows: 66, time: 257, complex }, // enough for several threads
 ];
 

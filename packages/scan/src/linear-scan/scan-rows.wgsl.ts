@@ -11,7 +11,7 @@ const STEPS = 8;
  * eight steps, the workgroup scans what its invocations got (Hillis and Steele: six rounds), and each goes through its
  * steps again, from what lies before them. The order is fixed: the bits depend on nothing but the row.
  *
- * Work: three combinations an element and 6 · 64 a tile; one pass, no workgroup waits for another. Every input of
+ * Work: two combinations an element and 6 · 64 a tile; one pass, no workgroup waits for another. Every input of
  * `elementOf` is loaded twice, the second time from cache. Workgroup memory is 64 `Part`s, at most 1 KiB.
  *
  * The kernel declares
