@@ -4,4 +4,8 @@ export { softplus, softplusOp } from "./elementwise/softplus.ts";
 export { embedding, embeddingOp } from "./embedding/embedding.ts";
 export { layerNorm, layerNormOp } from "./layer-norm/layer-norm.ts";
 export { matmul, matmulOp } from "./matmul/matmul.ts";
+export { normOp } from "./norm/norm.ts";
+export { adamwOp } from "./optimiser/adamw.ts";
+export { emaOp } from "./optimiser/ema.ts";
+export { sgdOp } from "./optimiser/sgd.ts";
 export { addRmsNorm, addRmsNormOp, rmsNorm, rmsNormOp } from "./rms-norm/rms-norm.ts";

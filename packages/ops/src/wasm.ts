@@ -10,6 +10,8 @@ import { layerNormBackwardKernel } from "./layer-norm/layer-norm.backward.wasm.t
 import { layerNormKernel } from "./layer-norm/layer-norm.wasm.ts";
 import { matmulBackwardKernels } from "./matmul/matmul.backward.wasm.ts";
 import { matmulKernels } from "./matmul/matmul.wasm.ts";
+import { normKernel } from "./norm/norm.wasm.ts";
+import { optimiserKernels } from "./optimiser/optimiser.wasm.ts";
 import { rmsNormBackwardKernel } from "./rms-norm/rms-norm.backward.wasm.ts";
 import { addRmsNormKernel, rmsNormKernel } from "./rms-norm/rms-norm.wasm.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wasm.ts";
@@ -33,4 +35,6 @@ export const kernels = [
   rmsNormBackwardKernel,
   layerNormBackwardKernel,
   crossEntropyBackwardKernel,
+  normKernel,
+  ...optimiserKernels,
 ];

@@ -1,7 +1,8 @@
+import { adamwOp } from "@elapid/ops";
 import { Device, HostBackend, valueAndGrad, sum } from "@elapid/tensor";
 import { expectClose, host, randomInputs } from "@elapid/testing";
 import { describe, expect, test } from "vitest";
-import { AdamW, adamwOp } from "./adamw.ts";
+import { AdamW } from "./adamw.ts";
 
 const open = () => new Device(new HostBackend());
 

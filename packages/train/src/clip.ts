@@ -1,17 +1,5 @@
-import { concat, defineOp, type Tensor } from "@elapid/tensor";
-
-/** Declaration of the Euclidean length of all elements together. */
-export const normOp = defineOp({
-  name: "norm",
-  inputs: { x: "..." },
-  outputs: { y: "one" },
-  derive: () => ({ one: 1 }),
-  reference: ({ inputs: { x }, outputs: { y } }) => {
-    let sum = 0;
-    for (const value of x) sum += value * value;
-    y[0] = Math.sqrt(sum);
-  },
-});
+import { normOp } from "@elapid/ops";
+import { concat, type Tensor } from "@elapid/tensor";
 
 /** A gradient is NaN or infinite: training has diverged, and a step with it would spoil every parameter. */
 export class DivergedError extends RangeError {

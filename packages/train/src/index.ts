@@ -1,6 +1,6 @@
-export { AdamW, adamwOp, type AdamWOptions, type AdamWSettings } from "./adamw.ts";
-export { clipScale, DivergedError, globalNorm, normOp } from "./clip.ts";
-export { Ema, emaOp } from "./ema.ts";
+export { AdamW, type AdamWOptions, type AdamWSettings } from "./adamw.ts";
+export { clipScale, DivergedError, globalNorm } from "./clip.ts";
+export { Ema } from "./ema.ts";
 export { isUndecayed, type NamedTensors, type Optimiser, type ParameterGroup, type StepOptions } from "./optimiser.ts";
 export {
   cosineSchedule,
@@ -10,7 +10,7 @@ export {
   type ScheduleOptions,
   type WsdOptions,
 } from "./schedule.ts";
-export { Sgd, sgdOp, type SgdOptions, type SgdSettings } from "./sgd.ts";
+export { Sgd, type SgdOptions, type SgdSettings } from "./sgd.ts";
 export {
   encodeBytes,
   readTokens,

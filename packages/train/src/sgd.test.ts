@@ -1,7 +1,8 @@
+import { sgdOp } from "@elapid/ops";
 import { Device, HostBackend } from "@elapid/tensor";
 import { expectClose, host, randomInputs } from "@elapid/testing";
 import { expect, test } from "vitest";
-import { Sgd, sgdOp } from "./sgd.ts";
+import { Sgd } from "./sgd.ts";
 
 test.each([false, true])("moves each element by the formula, nesterov %s", async (nesterov) => {
   const inputs = randomInputs(sgdOp, { rows: 63 }, { seed: 1 });
