@@ -5,6 +5,7 @@ import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { ssdForward } from "./ssd/ssd.wasm.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
@@ -14,6 +15,7 @@ export const kernels = [
   causalConv1dBackwardKernel,
   selectiveScanBackwardKernel,
   ssdForward,
+  ssdBackwardKernel,
   ...linearScanKernels,
   ...ltiKernels,
   ...ltiBackwardKernels,

@@ -12,7 +12,7 @@ import { ssdReference } from "./ssd.reference.ts";
  *
  * Softplus is applied when the attribute `deltaSoftplus` is set. Head `i` takes the `B` and `C` of group
  * `floor(i / (heads / groups))`. `D` is a number a head, `channelD` one a channel of a head; `logDecay` is for decays that
- * come with the token, not from a rate `A`. All order and signs are those of `mamba_chunk_scan_combined` of
+ * come with the token, not from a rate `A`. Order and signs are those of `mamba_chunk_scan_combined` of
  * state-spaces/mamba; its chunk size does not change the result and is no attribute.
  *
  * Packed sequences: the state is zeroed before a step whose `seqIdx` differs from that of the step before. A step whose

@@ -1,0 +1,78 @@
+import {
+  expectMatchesReference,
+  expectNaNsOfReference,
+  expectSameBitsOnThreads,
+  randomInputs,
+  wasmBackends,
+} from "@elapid/testing";
+import { describe, expect, test } from "vitest";
+import { ssdBackward as op } from "./ssd.backward.ts";
+
+const ranges = { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 2] } as const;
+const attributes = { deltaSoftplus: true, deltaMin: 0.06, deltaMax: 1.2 };
+const optional = ["D", "channelD", "z", "deltaBias", "logDecay", "initialState", "mask", "seqIdx", "dy", "dfinalState"];
+const small = { batch: 2, time: 39, heads: 4, headDim: 5, groups: 2, state: 3 };
+const large = { batch: 2, time: 65, heads: 6, headDim: 32, groups: 2, state: 16 };
+const shapes = [
+  { batch: 1, time: 1, heads: 1, headDim: 1, groups: 1, state: 1 },
+  { batch: 2, time: 63, heads: 3, headDim: 5, groups: 3, state: 7 },
+  { batch: 1, time: 257, heads: 2, headDim: 4, groups: 1, state: 16 },
+  { batch: 3, time: 1, heads: 6, headDim: 63, groups: 2, state: 65 },
+  { batch: 1, time: 32, heads: 2, headDim: 33, groups: 1, state: 5 },
+  large,
+];
+
+describe.each(wasmBackends())("gradient of ssd on $name", ({ run }) => {
+  describe.each(shapes)("at B$batch T$time H$heads P$headDim G$groups N$state", (sizes) => {
+    test("matches the reference with everything", () =>
+      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges }), attributes }));
+
+    test("matches the reference with nothing optional but dy", () =>
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, {
+          seed: 2,
+          ranges: { ...ranges, delta: [0.001, 0.1] },
+          without: optional.filter((name) => name !== "dy"),
+        }),
+      }));
+  });
+
+  test.each(optional)("matches the reference without %s", (left) =>
+    expectMatchesReference(run, {
+      op,
+      sizes: small,
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
+      attributes,
+    }),
+  );
+
+  test("whatever stands in padding is not looked at, NaN included", async () => {
+    const sizes = { ...small, batch: 1 };
+    const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 || t === 38 ? 0 : 1));
+    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges }), mask };
+    const spoilt = Object.fromEntries(
+      Object.entries(inputs).map(([name, values]) => {
+        if (!["u", "delta", "B", "C", "z", "logDecay", "dy"].includes(name)) return [name, values];
+        const width = values.length / sizes.time;
+        return [name, values.map((value, i) => (mask[Math.floor(i / width)] === 0 ? NaN : value))];
+      }),
+    );
+    expect(await run(op, sizes, spoilt, attributes)).toEqual(await run(op, sizes, inputs, attributes));
+  });
+
+  test("with no steps hands the gradient of the state on as it is", async () => {
+    const sizes = { ...small, time: 0 };
+    const inputs = randomInputs(op, sizes, { seed: 6 });
+    const { dinitialState, dA } = await run(op, sizes, inputs);
+    expect(dinitialState).toEqual(inputs.dfinalState);
+    expect(dA).toEqual(new Float32Array(dA.length));
+  });
+
+  test("has NaN where the reference has it", () =>
+    expectNaNsOfReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 7, ranges }), attributes }));
+});
+
+test("the gradient of ssd has the same bits on any number of threads", () =>
+  expectSameBitsOnThreads({ op, sizes: large, inputs: randomInputs(op, large, { seed: 8, ranges }), attributes }));
