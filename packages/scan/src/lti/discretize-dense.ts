@@ -10,6 +10,10 @@ import { blend, checkRule, type Rule } from "./rules.ts";
  *
  * with `α` 0 for `"euler"`, 1/2 for `"bilinear"` (Tustin) and 1 for `"backward-euler"`.
  *
+ * ```ts
+ * const { A, B } = discretizeDense(hippo("legt", 64), 0.01, "bilinear");
+ * ```
+ *
  * @throws RangeError if the rule is unknown, or `I - α dt A` has no inverse.
  */
 export function discretizeDense(system: LinearSystem, dt: number, rule: Rule): LinearSystem {

@@ -15,6 +15,10 @@ import { checkRule, discretizeMode } from "./rules.ts";
  *
  * Source: Gu et al. 2022, S4D, section 2; `scipy.signal.cont2discrete`.
  *
+ * ```ts
+ * const { ABar, BBar } = discretizeDiagonal({ A, B, dt }, { rule: "bilinear" });
+ * ```
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension or `parts` is neither 1 nor 2; RangeError for
  * another rule.
  */

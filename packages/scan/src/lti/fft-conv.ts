@@ -13,6 +13,10 @@ import { fftConvBackwardReference, fftConvReference } from "./fft-conv.reference
  *
  * Source: Gu et al. 2022, S4, section 2.4; `S4D.forward` of state-spaces/s4.
  *
+ * ```ts
+ * const { y } = fftConv({ u, K });
+ * ```
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension.
  */
 export const fftConv = defineOp({

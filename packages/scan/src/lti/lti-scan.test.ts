@@ -12,7 +12,7 @@ import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fftConv } from "./fft-conv.ts";
-import { ltiScan as op } from "./lti-scan.ts";
+import { ltiScan as op, ltiScanBackward } from "./lti-scan.ts";
 import type { Rule } from "./rules.ts";
 import { s4dInit } from "./s4d-init.ts";
 import { ssmKernelDiag } from "./ssm-kernel-diag.ts";
@@ -116,6 +116,30 @@ test("a NaN is seen from its step on, in its channel alone", async () => {
   expect([...y].map(Number.isNaN)).toEqual([...y].map((_, at) => at < 9 * 2 && at % 2 === 1 && at >= 4 * 2));
 });
 
+test.each(rules.filter((rule) => rule !== "euler"))(
+  "extreme steps, decays and inputs are finite by %s",
+  async (rule) => {
+    const sizes = { batch: 1, time: 50, inner: 4, state: 4 };
+    const decays = [-1e-6, -0.1, -10, -1e4];
+    const inputs = {
+      u: new Float32Array(200).map((_, i) => (i % 3 === 0 ? 1e4 : -1e4)),
+      A: Float32Array.from({ length: 32 }, (_, at) => (at % 2 === 0 ? decays[(at / 2) % 4] : 100)),
+      B: new Float32Array(32).fill(1),
+      C: new Float32Array(32).fill(1),
+      dt: Float32Array.of(1e-6, 1e-3, 1, 50),
+    };
+    const { y, finalState } = await run(op, sizes, inputs, { rule });
+    expect([...y, ...finalState].every(Number.isFinite)).toBe(true);
+    // every mode is stable: no more than the sum of its inputs comes out
+    expect(Math.max(...y.map(Math.abs))).toBeLessThan(50 * 1e4 * 8 * 50);
+    const ones = { dy: new Float32Array(200).fill(1) };
+    const back = await run(ltiScanBackward, sizes, { ...inputs, ...ones }, { rule });
+    for (const [name, gradient] of Object.entries(back)) {
+      expect([...gradient].every(Number.isFinite), name).toBe(true);
+    }
+  },
+);
+
 test("a system that grows is finite as long as 32 bits are, then infinite and never NaN", async () => {
   const sizes = { batch: 1, time: 300, inner: 1, state: 1 };
   const inputs = {
@@ -141,5 +165,5 @@ test("names what does not fit", () => {
   expect(() => op({ ...given, initialState: device.zeros([1, 3, 4, 1]) })).toThrow(
     new TypeError('Cannot run "lti-scan": "complex" is 2 in A but 1 in initialState'),
   );
-  expect(() => op(given, { rule: "Euler" })).toThrow(RangeError);
+  for (const rule of ["Euler", "toString"]) expect(() => op(given, { rule })).toThrow(RangeError);
 });

@@ -16,6 +16,11 @@ import { checkRule } from "./rules.ts";
  *
  * Source: Gu et al. 2022, S4, sections 2.3 and 2.4; S4D, section 3.
  *
+ * ```ts
+ * const { finalState } = ltiScan({ u: prompt, A, B, C, dt });
+ * const { y } = ltiScan({ u: next, A, B, C, dt, initialState: finalState });
+ * ```
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension; RangeError for another rule.
  */
 export const ltiScan = defineOp({

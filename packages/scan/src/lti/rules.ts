@@ -8,7 +8,7 @@ export const blend = { euler: 0, bilinear: 0.5, "backward-euler": 1 } as const;
 
 /** @throws RangeError if the word names no rule. */
 export function checkRule(rule: string, action: string): asserts rule is Rule {
-  if (rule !== "zoh" && !(rule in blend)) {
+  if (rule !== "zoh" && !Object.hasOwn(blend, rule)) {
     const known = ["zoh", ...Object.keys(blend)].map((name) => `"${name}"`).join(", ");
     throw new RangeError(`${action}: rule is "${rule}" but one of ${known} was needed`);
   }

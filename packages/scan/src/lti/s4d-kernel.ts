@@ -16,6 +16,11 @@ const one = { re: 1, im: 0 };
  *
  * Source: Gu et al. 2022, S4D, section 3.1 and listing 1; `S4DKernel` of state-spaces/s4 (models/s4/s4d.py).
  *
+ * ```ts
+ * const { K } = s4dKernel({ logDt, C, logAReal, AImag }, { time: 1000 });
+ * const { y } = fftConv({ u, K, D });
+ * ```
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension; RangeError if `time` is no length.
  */
 export const s4dKernel = defineOp({

@@ -15,6 +15,10 @@ const name = "ssm-kernel-diag";
  *
  * Source: Gu et al. 2022, S4D, section 3.1; `SSMKernelDiag` of state-spaces/s4.
  *
+ * ```ts
+ * const { K } = ssmKernelDiag({ A, B, C, dt }, { rule: "bilinear", time: 1000 });
+ * ```
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension; RangeError for another rule or length.
  */
 export const ssmKernelDiag = defineOp({
