@@ -88,6 +88,15 @@ describe.each(tested)("ssd on $name", ({ run, device }) => {
     }),
   );
 
+  test.each([
+    { delta: [1e-6, 1e-5], A: [-1e-5, -1e-6], u: [-1, 1] },
+    { delta: [10, 50], A: [-1e4, -1e3], u: [-1, 1] },
+    { delta: [1e-6, 50], A: [-1e4, -1e-6], u: [-1e4, 1e4] },
+  ] as const)("stays exact with delta in $delta, A in $A and u in $u", (extreme) => {
+    const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, ...extreme }, without: ["deltaBias"] });
+    return expectMatchesReference(run, { op, sizes: small, inputs });
+  });
+
   test("is causal: changing an input from step k on leaves y before k unchanged", () =>
     fc.assert(
       fc.asyncProperty(
