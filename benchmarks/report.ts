@@ -1,21 +1,22 @@
 import { cpus } from "node:os";
 import { median, spread } from "./stats.ts";
 
-/** One line of a comparison. `ratio` above 1 says that elapid is ahead. */
+/** One line of a comparison. `ratio` above 1 says that elapid is ahead; without a peer there is none. */
 export interface Row {
   readonly work: string;
   readonly dtype: string;
   readonly threads: number;
   readonly elapid: number;
-  readonly peer: number;
+  readonly peer: number | undefined;
+  /** Or why there is no peer. */
   readonly peerName: string;
   readonly unit: string;
-  readonly ratio: number;
+  readonly ratio: number | undefined;
   /** The larger of the two spreads: half the distance between quartiles, as a share of the median. */
   readonly spread: number;
 }
 
-/** A row of rates, of `count` things a run, from the seconds of interleaved runs. */
+/** A row of rates, of `count` things a run, from the seconds of interleaved runs; a peer that is not there has none. */
 export function rateRow(
   what: Pick<Row, "work" | "dtype" | "threads" | "peerName" | "unit">,
   count: number,
@@ -23,6 +24,9 @@ export function rateRow(
   peerSeconds: readonly number[],
 ): Row {
   const elapid = count / median(elapidSeconds);
+  if (peerSeconds.length === 0) {
+    return { ...what, elapid, peer: undefined, ratio: undefined, spread: spread(elapidSeconds) };
+  }
   const peer = count / median(peerSeconds);
   return { ...what, elapid, peer, ratio: elapid / peer, spread: Math.max(spread(elapidSeconds), spread(peerSeconds)) };
 }
@@ -45,8 +49,8 @@ export function printRows(rows: readonly Row[], json: boolean): void {
       dtype,
       threads,
       [`elapid`]: `${elapid.toFixed(1)} ${unit}`,
-      peer: `${peerName} ${peer.toFixed(1)} ${unit}`,
-      ratio: ratio.toFixed(2),
+      peer: peer === undefined ? peerName : `${peerName} ${peer.toFixed(1)} ${unit}`,
+      ratio: ratio?.toFixed(2),
       spread: `±${(100 * share).toFixed(0)} %`,
     })),
   );

@@ -7,6 +7,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   load: () => import("./load.ts"),
   peers: () => import("./peers.ts"),
+  train: () => import("./train.ts"),
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -1,0 +1,62 @@
+import { execFileSync, type ExecFileSyncOptions } from "node:child_process";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** What `torch_mamba_step.py` prints. */
+export interface TorchStep {
+  readonly torch: string;
+  readonly parameters: number;
+  readonly tokens_per_s: number;
+  readonly loss: number;
+}
+
+/** With these the C library keeps the memory of one step for the next, which makes PyTorch much faster. */
+const allocator = { MALLOC_MMAP_MAX_: "0", MALLOC_TRIM_THRESHOLD_: "100000000000" };
+
+/**
+ * A Python with PyTorch: `python3.11` or `python3` if it has it, else an environment in the temporary folder with the wheel
+ * that pip is configured to find. `undefined` if there is none: nothing is downloaded.
+ */
+export async function findTorch(): Promise<string | undefined> {
+  const folder = join(tmpdir(), "elapid-bench-torch");
+  const own = join(folder, "bin/python");
+  const found = ["python3.11", "python3", own].find(hasTorch);
+  if (found !== undefined) return found;
+  for (const python of ["python3.11", "python3"]) {
+    if (!succeeds(python, ["-m", "venv", "--system-site-packages", folder])) continue;
+    if (succeeds(own, ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "torch"]) && hasTorch(own))
+      return own;
+    await rm(folder, { recursive: true, force: true });
+  }
+  return undefined;
+}
+
+/** Times a training step of PyTorch in a process of its own; blocks until it is done. */
+export function runTorch(
+  python: string,
+  { threads, steps }: { readonly threads: number; readonly steps: number },
+): TorchStep {
+  const script = join(import.meta.dirname, "torch_mamba_step.py");
+  const output = execFileSync(python, [script, "--threads", String(threads), "--steps", String(steps)], {
+    encoding: "utf8",
+    env: { ...process.env, ...allocator },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return JSON.parse(output) as TorchStep;
+}
+
+function hasTorch(python: string): boolean {
+  return (!python.includes("/") || existsSync(python)) && succeeds(python, ["-c", "import torch"]);
+}
+
+function succeeds(command: string, args: readonly string[]): boolean {
+  const options: ExecFileSyncOptions = { stdio: "ignore" };
+  try {
+    execFileSync(command, args, options);
+    return true;
+  } catch {
+    return false;
+  }
+}
