@@ -30,6 +30,11 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   ssm_kernel_diag: ["zoh_0", "bilinear_0"],
   ssd_minimal: ["0_init0", "0_init1"],
   ssd_chunk_scan: ["opts_Dheaddim_z1", "opts_Dhead_z0", "groups_2", "length_17_chunk_8", "dt_limit_lower", "packed_init"],
+  mamba3_siso: ["0", "1", "2", "packed_init0", "packed_init1"],
+  mamba3_mimo: ["1", "2"],
+  mamba3_mimo_recurrent: ["0", "1", "2"],
+  mamba3_rotary_step: ["pairwise", "halved"],
+  mamba3_state_update: ["0", "1", "2"],
 };
 
 interface Case {

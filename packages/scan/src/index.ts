@@ -16,3 +16,4 @@ export type { ScanOptions } from "./linear-scan/order.ts";
 export { scanMax } from "./linear-scan/scan-max.ts";
 export { scanSum } from "./linear-scan/scan-sum.ts";
 export { ssd } from "./ssd/ssd.ts";
+export { mamba3 } from "./mamba3/mamba3.ts";

@@ -4,12 +4,14 @@ import { causalConv1d, selectiveScan } from "@elapid/scan";
 import { concat, type Tensor } from "@elapid/tensor";
 import { channelsFirst, type CaseInputs, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
+import { mamba3Recipes } from "./recipes-mamba3.ts";
 import { ssdRecipes, stateUpdateWithHeads } from "./recipes-ssd.ts";
 import { scanRecipes } from "./recipes-scan.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
   ...ltiRecipes,
+  ...mamba3Recipes,
   ...ssdRecipes,
   ...scanRecipes,
 
