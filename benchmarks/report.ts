@@ -50,7 +50,7 @@ export function printRows(rows: readonly Row[], json: boolean): void {
       threads,
       [`elapid`]: `${elapid.toFixed(1)} ${unit}`,
       peer: peer === undefined ? peerName : `${peerName} ${peer.toFixed(1)} ${unit}`,
-      ratio: ratio?.toFixed(2),
+      ratio: ratio?.toFixed(2) ?? "none",
       spread: `±${(100 * share).toFixed(0)} %`,
     })),
   );
