@@ -1,7 +1,10 @@
 import type { Kernel } from "@elapid/webgpu";
 import { concatKernel } from "./copy/concat.wgsl.ts";
+import { padKernel } from "./copy/pad.wgsl.ts";
 import { sliceKernel } from "./copy/slice.wgsl.ts";
+import { crossEntropyBackwardRows } from "./cross-entropy/cross-entropy.backward.wgsl.ts";
 import { crossEntropyRows } from "./cross-entropy/cross-entropy.rows.wgsl.ts";
+import { siluBackwardKernel, softplusBackwardKernel } from "./elementwise/activations.backward.wgsl.ts";
 import { addKernel, mulKernel } from "./elementwise/binary.wgsl.ts";
 import { expKernel, negKernel, siluKernel, softplusKernel } from "./elementwise/unary.wgsl.ts";
 import { embeddingRows } from "./embedding/embedding.rows.wgsl.ts";
@@ -9,6 +12,7 @@ import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
 import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmulTiled } from "./matmul/matmul.tiled.wgsl.ts";
 import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
+import { sumRowsKernel } from "./sum-rows/sum-rows.wgsl.ts";
 
 /** WGSL kernels of the dense and elementary ops. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [
@@ -27,4 +31,9 @@ export const kernels: readonly Kernel[] = [
   mulKernel,
   sliceKernel,
   concatKernel,
+  padKernel,
+  sumRowsKernel,
+  siluBackwardKernel,
+  softplusBackwardKernel,
+  crossEntropyBackwardRows,
 ];
