@@ -2,6 +2,7 @@ import { matmul } from "@elapid/ops";
 import { selectiveScan } from "@elapid/scan";
 import type { Tensor } from "@elapid/tensor";
 import { CausalConv1d } from "./causal-conv1d.ts";
+import { DecayRates } from "./decay-rates.ts";
 import { constant, deltaBias, s4dReal, uniform, type Init } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -22,12 +23,12 @@ export interface MambaMixerConfig {
 }
 
 /** What a Mamba-1 mixer carries from one token to the next. */
-export interface MambaMixerState {
+export type MambaMixerState = {
   /** The last `dConv - 1` inputs of the convolution, oldest first: `batch inner window`. */
   readonly conv: Tensor;
   /** The state of the selective scan: `batch inner state`. */
   readonly ssm: Tensor;
-}
+};
 
 export interface MambaMixerInput {
   readonly x: Tensor; // batch time model
@@ -55,7 +56,7 @@ export class MambaMixer extends Module {
   readonly D: Tensor; // inner
   readonly outProj: Linear;
   readonly #config: MambaMixerConfig;
-  #frozenA: { readonly A: Tensor; readonly version: number } | undefined;
+  readonly #rates: DecayRates;
 
   constructor(config: MambaMixerConfig, init: Init) {
     super();
@@ -69,11 +70,12 @@ export class MambaMixer extends Module {
     this.logA = init([dInner, dState], s4dReal(dState));
     this.D = init([dInner], constant(1));
     this.outProj = new Linear(dInner, dModel, init, { bias });
+    this.#rates = new DecayRates(this.logA);
   }
 
   /** Computes `A` once and for all; a `logA` that is assigned to later makes it be computed again each time. */
   freeze(): void {
-    this.#frozenA ??= { A: this.keepDerived(this.#computeA()), version: this.logA.version };
+    this.keepDerived(this.#rates.freeze());
   }
 
   forward({ x, state, mask }: MambaMixerInput): { readonly y: Tensor; readonly state: MambaMixerState } {
@@ -83,22 +85,10 @@ export class MambaMixer extends Module {
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
     const { weight, bias } = this.deltaProj;
     const delta = matmul(rank, weight); // the scan adds the bias, before softplus
-    const A = this.#A();
     const { y, finalState: ssm } = selectiveScan(
-      { u, delta, A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask },
+      { u, delta, A: this.#rates.A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask },
       { deltaSoftplus: true },
     );
     return { y: this.outProj.forward(y), state: { conv, ssm } };
-  }
-
-  #A(): Tensor {
-    const frozen = this.#frozenA;
-    const isFresh = frozen?.version === this.logA.version && !this.logA.device.differentiating;
-    return isFresh ? frozen.A : this.#computeA();
-  }
-
-  #computeA(): Tensor {
-    using rates = this.logA.exp();
-    return rates.neg();
   }
 }
