@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openModelFiles } from "@elapid/loaders";
 import { loadModel, modelTypeOf, modelTypes, type LanguageModel } from "@elapid/models";
-import type { Device } from "@elapid/tensor";
+import { UnsupportedError, type Device } from "@elapid/tensor";
 import { readSafetensors } from "../safetensors.ts";
 import { aspects, type Expected } from "./checkpoint-aspects.ts";
 import { foldersIn } from "./folders.ts";
@@ -74,6 +74,7 @@ export async function openModel(folder: string, device: Device): Promise<Languag
 }
 
 async function outcomeOf(aspect: string, lm: LanguageModel | Error, expected: Expected): Promise<Check["outcome"]> {
+  if (lm instanceof UnsupportedError) return { kind: "unsupported", why: lm.message };
   if (lm instanceof Error) return { kind: "failed", what: lm.message };
   const compare = aspects[aspect];
   if (compare === undefined) return { kind: "unsupported", why: `no check of "${aspect}"` };

@@ -1,0 +1,137 @@
+import { Embedding, GatedMlp, LayerNorm, Linear, Module, RmsNorm, type Init, type Norm } from "@elapid/nn";
+import type { Tensor } from "@elapid/tensor";
+import type { CausalModel, ForwardOptions, ForwardResult, LayerState } from "./define.ts";
+
+/** More than anyone has trained; a config that asks for more would only fill the memory with empty layers. */
+export const MAX_LAYERS = 4096;
+
+/** What moves information from token to token in a layer. */
+export interface Mixer extends Module {
+  forward(input: {
+    readonly x: Tensor; // batch time model
+    readonly state?: LayerState | undefined;
+    readonly mask?: Tensor | undefined; // batch time
+  }): { readonly y: Tensor; readonly state: LayerState };
+  /** Computes once what follows from parameters alone. */
+  freeze(): void;
+}
+
+/** What a stack of mixers needs to know, whatever the mixer. */
+export interface MixerModelConfig {
+  readonly dModel: number;
+  readonly nLayers: number;
+  readonly vocabSize: number;
+  readonly norm: "rms" | "layer";
+  readonly normEps: number;
+  /** Width of a gated MLP after each mixer; 0 for none. */
+  readonly dIntermediate: number;
+  /** The output head is the embedding. */
+  readonly tied: boolean;
+}
+
+/** Makes the mixer of a layer. */
+export type MixerOf = (init: Init) => Mixer;
+
+/** Norm and mixer, and with `dIntermediate` norm and MLP, each added to the residual stream. */
+class MixerBlock extends Module {
+  readonly norm: Norm;
+  readonly mixer: Mixer;
+  readonly norm2: Norm | undefined;
+  readonly mlp: GatedMlp | undefined;
+
+  constructor(config: MixerModelConfig, init: Init, mixer: MixerOf) {
+    super();
+    this.norm = normOf(config, init);
+    this.mixer = mixer(init);
+    if (config.dIntermediate > 0) {
+      this.norm2 = normOf(config, init);
+      this.mlp = new GatedMlp(config.dModel, config.dIntermediate, init);
+    }
+  }
+
+  /** `normed` is the norm of `residual`; the sum of what comes back is the stream after this block. */
+  forward(normed: Tensor, residual: Tensor, state: LayerState | undefined, mask: Tensor | undefined) {
+    const mixed = this.mixer.forward({ x: normed, state, mask });
+    if (this.norm2 === undefined || this.mlp === undefined) return { x: mixed.y, residual, state: mixed.state };
+    const { y, sum } = this.norm2.addForward(mixed.y, residual);
+    return { x: this.mlp.forward(y), residual: sum, state: mixed.state };
+  }
+}
+
+class MixerBackbone extends Module {
+  readonly embedding: Embedding;
+  readonly layers: readonly MixerBlock[];
+  readonly normF: Norm;
+
+  constructor(config: MixerModelConfig, init: Init, mixer: MixerOf) {
+    super();
+    this.embedding = new Embedding(config.vocabSize, config.dModel, init);
+    this.layers = Array.from({ length: config.nLayers }, () => new MixerBlock(config, init, mixer));
+    this.normF = normOf(config, init);
+  }
+}
+
+/** A language model that is a stack of one kind of mixer (`MambaLMHeadModel` and `MixerModel` of state-spaces/mamba). */
+export class MixerModel extends Module implements CausalModel {
+  readonly backbone: MixerBackbone;
+  readonly lmHead: Linear | undefined;
+
+  constructor(config: MixerModelConfig, init: Init, mixer: MixerOf) {
+    super();
+    this.backbone = new MixerBackbone(config, init, mixer);
+    if (!config.tied) this.lmHead = new Linear(config.dModel, config.vocabSize, init);
+  }
+
+  get vocabSize(): number {
+    return this.backbone.embedding.weight.shape[0];
+  }
+
+  freeze(): void {
+    for (const { mixer } of this.backbone.layers) mixer.freeze();
+  }
+
+  forward(
+    ids: Tensor,
+    { layers: carried, mask, logits: wanted = "all", onHidden }: ForwardOptions = {},
+  ): ForwardResult {
+    const { embedding, layers, normF } = this.backbone;
+    if (carried !== undefined && carried.length !== layers.length) {
+      throw new TypeError(
+        `Cannot run the model: the state has ${carried.length} layers but the model ${layers.length}; it is of another model`,
+      );
+    }
+    const { device } = ids;
+    using scope = device.scope();
+    const hidden: (readonly [name: string, tensor: Tensor])[] = [];
+
+    let residual = embedding.forward(ids);
+    if (onHidden !== undefined) hidden.push(["embed", residual]);
+    let normed = layers.length > 0 ? layers[0].norm.forward(residual) : normF.forward(residual);
+    const states = layers.map((layer, i): LayerState => {
+      using inner = device.scope();
+      const step = layer.forward(normed, residual, carried?.[i], mask);
+      const next = (layers[i + 1]?.norm ?? normF).addForward(step.x, step.residual);
+      normed.dispose();
+      normed = inner.keep(next.y);
+      if (onHidden === undefined) residual.dispose();
+      else hidden.push([`layer.${i}`, next.sum]);
+      residual = inner.keep(next.sum);
+      for (const tensor of Object.values(step.state)) scope.keep(inner.keep(tensor));
+      return step.state;
+    });
+    hidden.push(["final_norm", normed]);
+
+    let logits: Tensor | undefined;
+    if (wanted !== "none") {
+      const { time } = normed.dims("batch time model");
+      const positions = wanted === "last" ? normed.slice(1, time - 1, time) : normed;
+      logits = scope.keep(this.lmHead === undefined ? embedding.unembed(positions) : this.lmHead.forward(positions));
+    }
+    if (onHidden !== undefined) for (const [name, tensor] of hidden) onHidden(name, scope.keep(tensor));
+    return { logits, layers: states };
+  }
+}
+
+function normOf({ norm, dModel, normEps }: MixerModelConfig, init: Init): Norm {
+  return norm === "rms" ? new RmsNorm(dModel, init, normEps) : new LayerNorm(dModel, init, normEps);
+}
