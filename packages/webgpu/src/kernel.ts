@@ -19,7 +19,7 @@ export interface KernelContext<A = Attributes> {
 export interface Pass<D, A> {
   /** Tensors and scratch that it reads or writes, at most 8. Default: all inputs and outputs, in the op's order. */
   readonly binds?: readonly string[];
-  /** Number of workgroups, for the part at hand where an input is split; over 65535 they are folded into y and z, see the snippet `groupIndex`. */
+  /** Number of workgroups, for the part at hand where a tensor is split; over 65535 they are folded into y and z, see the snippet `groupIndex`. */
   readonly workgroups: (dims: D & { readonly partCount: number }, context: KernelContext<A>) => number;
   /** Depends on nothing but its arguments: pipelines are kept by their text. */
   readonly source: (dims: D, context: KernelContext<A>) => Wgsl;
@@ -35,7 +35,7 @@ interface KernelTraits<D, A> {
   /** Scratch tensors of 32-bit floats that live for the call: number of elements. */
   readonly scratch?: Readonly<Record<string, (dims: D) => number>>;
   /**
-   * The input that may be larger than one binding. The kernel then runs once for each part of it, which
+   * The input or output that may be larger than one binding. The kernel then runs once for each part of it, which
    * holds the rows `dims.partFirst` to `dims.partFirst + dims.partCount`.
    */
   readonly split?: string;

@@ -15,7 +15,7 @@ interface Field {
   readonly type: "u32" | "i32" | "f32";
 }
 
-/** Rows of the split input that a dispatch works on. */
+/** Rows of the split tensor that a dispatch works on. */
 export interface Part {
   readonly first: number;
   readonly count: number;

@@ -8,7 +8,7 @@ export interface Piece {
   readonly dims: Sizes;
   /** Where each tensor lies. */
   readonly tensors: Map<string, Span>;
-  /** Rows of the split input that are bound; absent if the kernel splits none. */
+  /** Rows of the split tensor that are bound; absent if the kernel splits none. */
   readonly part: Part | undefined;
 }
 
@@ -28,16 +28,17 @@ export function locate(view: View): Span[] {
 
 /**
  * Cuts a call into pieces of which every tensor lies in one buffer: along the dim that the kernel works
- * piece by piece, and along the rows of the input that it splits. Nothing if that cannot be done, because
+ * piece by piece, and along the rows of the tensor that it splits. Nothing if that cannot be done, because
  * another tensor is too large, or a cut falls inside a row or where no binding may start.
  */
 export function piecesOf(kernel: Kernel, call: OpCall, limits: BindingLimits): Piece[] | undefined {
   const { op, split, along } = kernel;
   const whole = new Map<string, Span>();
   const cut = new Map<string, View>();
+  const binds = (name: string) => kernel.passes.some((pass) => pass.binds?.includes(name) ?? true);
   for (const { name, pattern } of [...op.inputs, ...op.outputs]) {
     const view = call.inputs[name] ?? call.outputs[name];
-    if (view === undefined || name === split) continue;
+    if (view === undefined || name === split || !binds(name)) continue;
     const spans = locate(view);
     if (spans.length === 1) {
       if (spans[0].offset % limits.alignment !== 0) return undefined;
@@ -54,7 +55,7 @@ export function piecesOf(kernel: Kernel, call: OpCall, limits: BindingLimits): P
     for (const elements of Object.values(kernel.scratch)) if (4 * elements(dims) > limits.maxBytes) return undefined;
   }
   if (split === undefined) return ranges.map((range) => ({ ...range, part: undefined }));
-  const parts = partsOf(call.inputs[split]!, limits);
+  const parts = partsOf((call.inputs[split] ?? call.outputs[split])!, limits);
   return parts?.flatMap(({ part, span }) =>
     ranges.map(({ dims, tensors }) => ({ dims, tensors: new Map(tensors).set(split, span), part })),
   );
@@ -98,7 +99,7 @@ function firstDim({ leading, names }: DimPattern): string | undefined {
   return leading ? "rows" : names[0];
 }
 
-/** The parts in which the split input lies, each with its rows. */
+/** The parts in which the split tensor lies, each with its rows. */
 function partsOf(view: View, { alignment }: BindingLimits): { part: Part; span: Span }[] | undefined {
   const spans = locate(view);
   if (spans.some(({ offset }) => offset % alignment !== 0)) return undefined;
