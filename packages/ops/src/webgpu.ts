@@ -7,10 +7,14 @@ import { crossEntropyRows } from "./cross-entropy/cross-entropy.rows.wgsl.ts";
 import { siluBackwardKernel, softplusBackwardKernel } from "./elementwise/activations.backward.wgsl.ts";
 import { addKernel, mulKernel } from "./elementwise/binary.wgsl.ts";
 import { expKernel, negKernel, siluKernel, softplusKernel } from "./elementwise/unary.wgsl.ts";
+import { embeddingBackwardChained } from "./embedding/embedding.backward.wgsl.ts";
 import { embeddingRows } from "./embedding/embedding.rows.wgsl.ts";
+import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts";
 import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
+import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
 import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmulTiled } from "./matmul/matmul.tiled.wgsl.ts";
+import { rmsNormBackwardRows } from "./rms-norm/rms-norm.backward.wgsl.ts";
 import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wgsl.ts";
 
@@ -36,4 +40,9 @@ export const kernels: readonly Kernel[] = [
   siluBackwardKernel,
   softplusBackwardKernel,
   crossEntropyBackwardRows,
+  matmulInputGradientTiled,
+  matmulWeightGradientTiled,
+  embeddingBackwardChained,
+  rmsNormBackwardRows,
+  layerNormBackwardRows,
 ];
