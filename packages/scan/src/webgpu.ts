@@ -1,4 +1,5 @@
 import type { Kernel } from "@elapid/webgpu";
+import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wgsl.ts";
 import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.forward.wgsl.ts";
 import { complexLinearScanBackwardKernel } from "./linear-scan/complex-linear-scan.backward.wgsl.ts";
 import { complexLinearScanForward } from "./linear-scan/complex-linear-scan.forward.wgsl.ts";
@@ -12,6 +13,7 @@ import { selectiveScanForward } from "./selective-scan/selective-scan.forward.wg
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [
   causalConv1dForward,
+  causalConv1dBackwardKernel,
   selectiveScanForward,
   scanSumForward,
   scanMaxForward,
