@@ -32,4 +32,4 @@ export const control = {
 
 /** Value of `next` that no worker takes for a chunk. */
 export const CLOSED = 2 ** 30;
-export const MAX_ARGS = 24;
+export const MAX_ARGS = 40;
