@@ -55,7 +55,7 @@ async function lossAndGradients(device: Device, name: string) {
 
 const norm = (values: Float32Array) => Math.hypot(...values);
 
-describe.each(["mamba-untied", "ss-mamba1-mlp"])("gradients of %s", (name) => {
+describe.each(["mamba-untied", "ss-mamba1-mlp", "mamba2-tied"])("gradients of %s", (name) => {
   // the reference of every device; its own numbers stand against the official ones
   const onHost = (async () => {
     using device = new Device(new HostBackend());

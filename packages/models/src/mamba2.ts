@@ -109,9 +109,10 @@ function deltaLimits(json: ConfigReader, field: string): { readonly deltaMin: nu
   );
 }
 
-/** A number, also as transformers writes those that JSON has no word for: `{ "__float__": "Infinity" }`. */
+/** As transformers writes the number that JSON has no word for. */
+const INFINITY = JSON.stringify({ __float__: "Infinity" });
+
 function numberOf(value: unknown): number {
-  if (typeof value === "number") return value;
-  const word = (value as { readonly __float__?: unknown } | null)?.__float__;
-  return typeof word === "string" ? Number(word) : NaN;
+  if (JSON.stringify(value) === INFINITY) return Infinity;
+  return typeof value === "number" ? value : NaN;
 }

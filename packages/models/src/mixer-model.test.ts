@@ -28,19 +28,29 @@ async function expected(name: string) {
 
 const PROMPT = [[5, 17, 3, 99, 42, 8, 8, 61, 120, 7, 33]];
 
-describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
-  test.each(["mamba-untied", "ss-mamba1-mlp"])("%s gives the logits of the official code", async (name) => {
-    using lm = await open(await open_(), name);
-    const { floats, ints } = await expected(name);
+const everywhere = backends();
+// WebGPU has no kernel of ssd
+const withSsd = everywhere.filter(({ name }) => !name.startsWith("webgpu"));
+const models = [
+  { model: "mamba-untied", tested: everywhere },
+  { model: "ss-mamba1-mlp", tested: everywhere },
+  { model: "mamba2-tied", tested: withSsd },
+];
+const cases = models.flatMap(({ model, tested }) => tested.map((backend) => ({ ...backend, model })));
+
+describe.each(cases)("$model on $name", ({ device: open_, model }) => {
+  test("gives the logits of the official code", async () => {
+    using lm = await open(await open_(), model);
+    const { floats, ints } = await expected(model);
     const { logits, state } = lm.forward(await ints("input_ids"));
     expectClose(await logits.data(), await floats("logits"), { relative: 4e-5, label: "logits" });
     logits.dispose();
     state.dispose();
   });
 
-  test("mamba-untied chooses the official greedy tokens", async () => {
-    using lm = await open(await open_(), "mamba-untied");
-    const { ints } = await expected("mamba-untied");
+  test("chooses the official greedy tokens", async () => {
+    using lm = await open(await open_(), model);
+    const { ints } = await expected(model);
     const [prompt] = await ints("greedy.prompt");
     const [ids] = await ints("greedy.ids");
     const got = [...prompt];
@@ -59,7 +69,7 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
   });
 
   test("a sequence cut anywhere and continued gives the whole sequence's logits", async () => {
-    using lm = await open(await open_(), "ss-mamba1-mlp");
+    using lm = await open(await open_(), model);
     const { vocabSize } = lm.model;
     const whole = lm.forward(PROMPT);
     const want = await whole.logits.data();
@@ -78,7 +88,7 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
   });
 
   test("padding on either side changes neither the logits of the rest nor the state", async () => {
-    using lm = await open(await open_(), "mamba-untied");
+    using lm = await open(await open_(), model);
     const { vocabSize } = lm.model;
     const plain = lm.forward(PROMPT);
     const want = await plain.logits.data();
@@ -109,7 +119,7 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
   });
 
   test("a state is a value: it can be forked, joined with others and taken apart", async () => {
-    using lm = await open(await open_(), "ss-mamba1-mlp");
+    using lm = await open(await open_(), model);
     const a = lm.forward([[1, 2, 3]]);
     const b = lm.forward([[9, 8, 7, 6]]);
     using fork = a.state.fork();
@@ -131,7 +141,7 @@ describe.each(backends())("Mamba-1 on $name", ({ device: open_ }) => {
     const device = await open_();
     const before = device.liveBytes;
     {
-      using lm = await open(device, "mamba-untied");
+      using lm = await open(device, model);
       const loaded = device.liveBytes;
       const { logits, state } = lm.forward(PROMPT, { onHidden: (_, tensor) => tensor.dispose() });
       expect(device.liveBytes).toBe(loaded + logits.byteLength + state.byteLength);
