@@ -1,0 +1,231 @@
+/**
+ * Mamba-3 as a recurrence, one pass over time for any number of tokens. A unit is a head of one sequence. The head's
+ * state, turned to `state channel` for every four channels, stays in scratch: 32 KiB for 64 channels and 128 states.
+ * Four channels are computed at once, a lane each; each rank goes over their state once to add to it and once to read it,
+ * with four sums that are added in order. Theta is kept in 64 bits and brought to one turn before its sine is taken.
+ *
+ * Work: `1 + 3 · rank` multiply-adds for each `batch · time · heads · headDim · state`, and a tanh, a sine and a cosine, one
+ * after the other, for each pair of a head; memory traffic is that of the inputs and outputs, with `B` and `C` once a head.
+ */
+import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
+import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
+
+const TURN: f64 = 6.283185307179586;
+
+export function mamba3Forward(
+  begin: i32, end: i32, scratch: usize,
+  time: i32, heads: i32, headDim: i32, rank: i32, groups: i32, state: i32, pairs: i32,
+  x: usize, B: usize, C: usize, logDecay: usize, delta: usize, trap: usize, angles: usize,
+  BBias: usize, CBias: usize, D: usize, z: usize, xProjection: usize, zProjection: usize, yProjection: usize,
+  normWeight: usize, initialState: usize, initialB: usize, initialX: usize, initialAngle: usize,
+  mask: usize, seqIdx: usize,
+  y: usize, finalState: usize, finalB: usize, finalX: usize, finalAngle: usize,
+  halved: i32, wrapAngles: i32, trapSigmoid: i32, normEps: i32,
+): void {
+  const padded = (headDim + 3) & ~3; // channels, to whole vectors
+  const channels = rank * padded;
+  const vectors = rank * state;
+  const theta = scratch; // in 64 bits
+  const h = theta + ((<usize>pairs) << 3);
+  let xt = at(h, padded * state);
+  let xLast = at(xt, channels);
+  const out = at(xLast, channels);
+  let Bt = at(out, channels);
+  let BLast = at(Bt, vectors);
+  const Ct = at(BLast, vectors);
+  const all = Ct - theta; // bytes of what a sequence starts from, and some more
+
+  for (let unit = begin; unit < end; unit++) {
+    const b = unit / heads;
+    const head = unit % heads;
+    const group = head / (heads / groups);
+    const own = head * rank * headDim; // of the head's projections
+    let started = false;
+    let sequence = 0;
+
+    memory.fill(scratch, 0, all);
+    if (initialState) toLanes(at(initialState, unit * headDim * state), h, headDim, state, state);
+    if (initialB) memory.copy(BLast, at(initialB, unit * vectors), (<usize>vectors) << 2);
+    if (initialX) copyRows(at(initialX, unit * rank * headDim), headDim, xLast, padded, rank, headDim);
+    if (initialAngle) {
+      for (let i = 0; i < pairs; i++) store<f64>(theta + ((<usize>i) << 3), load<f32>(at(initialAngle, unit * pairs + i)));
+    }
+
+    for (let t = 0; t < time; t++) {
+      const row = b * time + t;
+      const first = row * heads + head;
+      const here = first * headDim;
+      if (mask != 0 && load<i32>(at(mask, row)) == 0) {
+        memory.fill(at(y, here), 0, (<usize>headDim) << 2);
+        continue;
+      }
+      if (seqIdx) {
+        const id = load<i32>(at(seqIdx, row));
+        if (started && id != sequence) memory.fill(scratch, 0, all);
+        sequence = id;
+        started = true;
+      }
+
+      const d = load<f32>(at(delta, first));
+      const decay = Mathf.exp(load<f32>(at(logDecay, first)));
+      const raw = load<f32>(at(trap, first));
+      const lambda = trapSigmoid ? <f32>1 / (<f32>1 + Mathf.exp(-raw)) : raw;
+      const weightLast = f32x4.splat((<f32>1 - lambda) * d * decay);
+      const weight = f32x4.splat(lambda * d);
+
+      for (let r = 0; r < rank; r++) {
+        const from = ((row * rank + r) * groups + group) * state;
+        const bias = (head * rank + r) * state;
+        addRows(at(B, from), BBias ? at(BBias, bias) : 0, at(Bt, r * state), state);
+        addRows(at(C, from), CBias ? at(CBias, bias) : 0, at(Ct, r * state), state);
+        const projection = xProjection ? at(xProjection, own + r * headDim) : 0;
+        for (let p = 0; p < headDim; p += 4) {
+          let input = load4(at(x, here + p), headDim - p);
+          if (projection) input = f32x4.mul(input, load4(at(projection, p), headDim - p));
+          v128.store(at(xt, r * padded + p), input);
+        }
+      }
+      turn(theta, at(angles, first * pairs), d, pairs, wrapAngles, Bt, Ct, vectors, state, halved);
+
+      for (let p = 0; p < padded; p += 4) {
+        const hp = at(h, p * state);
+        let keep = f32x4.splat(decay);
+        for (let r = 0; r < rank; r++) {
+          const before = f32x4.mul(weightLast, v128.load(at(xLast, r * padded + p)));
+          const after = f32x4.mul(weight, v128.load(at(xt, r * padded + p)));
+          advance(hp, keep, before, at(BLast, r * state), after, at(Bt, r * state), state);
+          keep = f32x4.splat(1);
+        }
+        for (let r = 0; r < rank; r++) {
+          let o = read(hp, at(Ct, r * state), state);
+          if (D) o = madd(v128.load_splat<f32>(at(D, head)), v128.load(at(xt, r * padded + p)), o);
+          v128.store(at(out, r * padded + p), o);
+        }
+      }
+      if (normWeight) normalise(out, at(normWeight, head * headDim), rank, headDim, padded, reinterpret<f32>(normEps));
+      finish(out, z ? at(z, here) : 0, zProjection ? at(zProjection, own) : 0, yProjection ? at(yProjection, own) : 0, at(y, here), rank, headDim, padded);
+
+      // what is this step's is the last step's of the next
+      const xSpare = xLast;
+      xLast = xt;
+      xt = xSpare;
+      const BSpare = BLast;
+      BLast = Bt;
+      Bt = BSpare;
+    }
+    fromLanes(h, at(finalState, unit * headDim * state), headDim, state, state);
+    memory.copy(at(finalB, unit * vectors), BLast, (<usize>vectors) << 2);
+    copyRows(xLast, padded, at(finalX, unit * rank * headDim), headDim, rank, headDim);
+    for (let i = 0; i < pairs; i++) store<f32>(at(finalAngle, unit * pairs + i), <f32>load<f64>(theta + ((<usize>i) << 3)));
+  }
+}
+
+/** Rows of `size` elements whose beginnings are `fromStride` and `toStride` elements apart. */
+function copyRows(from: usize, fromStride: i32, to: usize, toStride: i32, rows: i32, size: i32): void {
+  for (let r = 0; r < rows; r++) memory.copy(at(to, r * toStride), at(from, r * fromStride), (<usize>size) << 2);
+}
+
+/** `from + bias`, or `from` itself, at `to`. */
+@inline
+function addRows(from: usize, bias: usize, to: usize, size: i32): void {
+  for (let n = 0; n < size; n += 4) {
+    const values = load4(at(from, n), size - n);
+    store4(at(to, n), bias ? f32x4.add(values, load4(at(bias, n), size - n)) : values, size - n);
+  }
+}
+
+/** Adds to theta, and turns the pairs of all vectors at `B` and `C` by it. */
+function turn(
+  theta: usize, angles: usize, delta: f32, pairs: i32, wrap: i32,
+  B: usize, C: usize, vectors: i32, state: i32, halved: i32,
+): void {
+  for (let i = 0; i < pairs; i++) {
+    const kept = theta + ((<usize>i) << 3);
+    const angle = load<f64>(kept) + <f64>Mathf.tanh(load<f32>(at(angles, i))) * Math.PI * <f64>delta;
+    const within = angle - TURN * Math.floor(angle / TURN);
+    store<f64>(kept, wrap ? within : angle);
+    const cos = Mathf.cos(<f32>within);
+    const sin = Mathf.sin(<f32>within);
+    const first = halved ? i : 2 * i;
+    const apart = halved ? state / 2 : 1;
+    for (let from = first; from < vectors; from += state) {
+      turnPair(at(B, from), at(B, from + apart), cos, sin);
+      turnPair(at(C, from), at(C, from + apart), cos, sin);
+    }
+  }
+}
+
+@inline
+function turnPair(first: usize, second: usize, cos: f32, sin: f32): void {
+  const re = load<f32>(first);
+  const im = load<f32>(second);
+  store<f32>(first, re * cos - im * sin);
+  store<f32>(second, re * sin + im * cos);
+}
+
+/** Replaces the state of four channels by `keep · h + before · BLast + after · B`. */
+@inline
+function advance(h: usize, keep: v128, before: v128, BLast: usize, after: v128, B: usize, state: i32): void {
+  for (let n = 0; n < state; n++) {
+    const place = h + ((<usize>n) << 4);
+    const driven = madd(before, v128.load_splat<f32>(at(BLast, n)), f32x4.mul(after, v128.load_splat<f32>(at(B, n))));
+    v128.store(place, madd(keep, v128.load(place), driven));
+  }
+}
+
+/** The products of the state of four channels with `C`, summed over the state. */
+@inline
+function read(h: usize, C: usize, state: i32): v128 {
+  let sum0 = f32x4.splat(0);
+  let sum1 = f32x4.splat(0);
+  let sum2 = f32x4.splat(0);
+  let sum3 = f32x4.splat(0);
+  let n = 0;
+  for (; n + 4 <= state; n += 4) {
+    const place = h + ((<usize>n) << 4);
+    sum0 = madd(v128.load_splat<f32>(at(C, n)), v128.load(place), sum0);
+    sum1 = madd(v128.load_splat<f32>(at(C, n), 4), v128.load(place, 16), sum1);
+    sum2 = madd(v128.load_splat<f32>(at(C, n), 8), v128.load(place, 32), sum2);
+    sum3 = madd(v128.load_splat<f32>(at(C, n), 12), v128.load(place, 48), sum3);
+  }
+  for (; n < state; n++) sum0 = madd(v128.load_splat<f32>(at(C, n)), v128.load(h + ((<usize>n) << 4)), sum0);
+  return f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3));
+}
+
+/** Brings the output of every rank to a root mean square of 1, times `weight`; sums in 64 bits. */
+function normalise(out: usize, weight: usize, rank: i32, headDim: i32, padded: i32, eps: f32): void {
+  for (let r = 0; r < rank; r++) {
+    let squares: f64 = 0;
+    for (let p = 0; p < headDim; p++) {
+      const value = <f64>load<f32>(at(out, r * padded + p));
+      squares += value * value;
+    }
+    const scale = f32x4.splat(<f32>(1 / Math.sqrt(squares / <f64>headDim + <f64>eps)));
+    for (let p = 0; p < headDim; p += 4) {
+      const place = at(out, r * padded + p);
+      v128.store(place, f32x4.mul(f32x4.mul(v128.load(place), scale), load4(at(weight, p), headDim - p)));
+    }
+  }
+}
+
+/** Gates the output of every rank, projects it, and stores the sum. */
+function finish(
+  out: usize, z: usize, zProjection: usize, yProjection: usize, y: usize, rank: i32, headDim: i32, padded: i32,
+): void {
+  for (let p = 0; p < headDim; p += 4) {
+    const count = headDim - p;
+    let sum = f32x4.splat(0);
+    for (let r = 0; r < rank; r++) {
+      let o = v128.load(at(out, r * padded + p));
+      if (z) {
+        let gate = load4(at(z, p), count);
+        if (zProjection) gate = f32x4.mul(gate, load4(at(zProjection, r * headDim + p), count));
+        o = f32x4.mul(o, silu(gate));
+      }
+      sum = yProjection ? madd(o, load4(at(yProjection, r * headDim + p), count), sum) : f32x4.add(o, sum);
+    }
+    store4(at(y, p), sum, count);
+  }
+}
