@@ -25,10 +25,6 @@ export const ssdRecipes: Readonly<Record<string, Recipe>> = {
 
   ssd_chunk_scan: {
     run: ({ get, attrs }) => {
-      // a pair, whose ends may be "inf"
-      const [deltaMin, deltaMax] = String(attrs.dt_limit)
-        .split(",")
-        .map((limit) => (limit === "inf" ? Infinity : Number(limit)));
       const D = get("D");
       const { y, finalState } = ssd(
         {
@@ -44,12 +40,20 @@ export const ssdRecipes: Readonly<Record<string, Recipe>> = {
           initialState: get("initial_states"),
           seqIdx: get("seq_idx"),
         },
-        { deltaSoftplus: attrs.dt_softplus === true, deltaMin, deltaMax },
+        { deltaSoftplus: attrs.dt_softplus === true, ...stepLimits(attrs) },
       );
       return { y, final_state: finalState };
     },
   },
 };
+
+/** The pair `dt_limit`, whose ends may be "inf"; by default all step sizes are allowed. */
+export function stepLimits(attrs: CaseInputs["attrs"]): { readonly deltaMin: number; readonly deltaMax: number } {
+  const [deltaMin, deltaMax] = String(attrs.dt_limit ?? "0,inf")
+    .split(",")
+    .map((limit) => (limit === "inf" ? Infinity : Number(limit)));
+  return { deltaMin, deltaMax };
+}
 
 /**
  * `selective_state_update` with heads. Its A, dt, dt_bias and D are those of channels, and so are their gradients

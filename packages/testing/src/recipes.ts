@@ -1,10 +1,11 @@
-import { blank, MambaMixer, type MambaMixerState } from "@elapid/nn";
-import { addRmsNorm, crossEntropy, layerNorm, rmsNorm, silu } from "@elapid/ops";
+import { crossEntropy } from "@elapid/ops";
 import { causalConv1d, selectiveScan } from "@elapid/scan";
-import { concat, type Tensor } from "@elapid/tensor";
-import { channelsFirst, type CaseInputs, type Outputs, type Recipe } from "./recipe.ts";
+import { concat } from "@elapid/tensor";
+import { channelsFirst, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
 import { mamba3Recipes } from "./recipes-mamba3.ts";
+import { mixerRecipes } from "./recipes-mixers.ts";
+import { normRecipes } from "./recipes-norm.ts";
 import { ssdRecipes, stateUpdateWithHeads } from "./recipes-ssd.ts";
 import { scanRecipes } from "./recipes-scan.ts";
 
@@ -12,6 +13,8 @@ import { scanRecipes } from "./recipes-scan.ts";
 export const recipes: Readonly<Record<string, Recipe>> = {
   ...ltiRecipes,
   ...mamba3Recipes,
+  ...mixerRecipes,
+  ...normRecipes,
   ...ssdRecipes,
   ...scanRecipes,
 
@@ -111,56 +114,6 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     },
   },
 
-  rms_norm: {
-    run: ({ get, attrs }) => {
-      const eps = Number(attrs.eps);
-      const residual = get("residual");
-      if (residual === undefined) return { y: rmsNorm(get("x")!, get("weight")!, eps) } as Outputs;
-      const { y, sum } = addRmsNorm(get("x")!, residual, get("weight")!, eps);
-      return { y, residual_out: sum };
-    },
-  },
-
-  rms_norm_gated: {
-    run: ({ get, attrs, device }) => {
-      const size = Number(attrs.group_size);
-      const z = get("z");
-      const bias = get("bias");
-      const gate = (x: Tensor) => (z === undefined ? x : x.mul(silu(z)));
-      const norm = (x: Tensor) => {
-        const groups = x.reshape([x.size / size, size]);
-        const y = rmsNorm(groups, device.full([size], 1), Number(attrs.eps))
-          .reshape(x.shape)
-          .mul(get("weight")!);
-        return bias === undefined ? y : y.add(bias);
-      };
-      const x = get("x")!;
-      return { y: attrs.norm_before_gate === true ? gate(norm(x)) : norm(gate(x)) };
-    },
-  },
-
-  mamba1_layer: {
-    run: (inputs) => {
-      const mixer = mixerOf(inputs);
-      const { device } = inputs;
-      const x = inputs.get("u")!;
-      const { y } = mixer.forward({ x });
-      // the states are those after going through the input one token at a time
-      const states: MambaMixerState[] = [];
-      for (let t = 0; t < x.shape[1]; t++) {
-        states.push(mixer.forward({ x: x.slice(1, t, t + 1), state: states.at(-1) }).state);
-      }
-      const after = states.at(-1)!;
-      // one input more than the next step needs is kept there: the oldest of the step before
-      const oldest = states.at(-2)?.conv.slice(2, 0, 1) ?? device.zeros(after.conv.shape.with(2, 1));
-      return { y, "state_after.conv": concat([oldest, after.conv], 2), "state_after.ssm": after.ssm };
-    },
-  },
-
-  layer_norm: {
-    run: ({ get, attrs }) => ({ y: layerNorm(get("x")!, get("weight")!, get("bias"), Number(attrs.eps)) }),
-  },
-
   cross_entropy: {
     run: ({ get, attrs, values }) => {
       const { reduction, ignore_index: ignore, label_smoothing: smoothing } = attrs;
@@ -172,30 +125,3 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     },
   },
 };
-
-/** Parameters of the mixer by our name, where the official one differs by more than snake_case. */
-const officialNames: Readonly<Record<string, string>> = {
-  logA: "A_log",
-  "deltaProj.weight": "dt_proj.weight",
-  "deltaProj.bias": "dt_proj.bias",
-};
-
-/** A mixer with the parameters of the case. */
-function mixerOf(inputs: CaseInputs): MambaMixer {
-  const { attrs, values, device } = inputs;
-  const [dInner, dState] = values["param.A_log"].shape;
-  const config = {
-    dModel: Number(attrs.d_model),
-    dInner,
-    dState,
-    dConv: Number(attrs.d_conv),
-    dtRank: values["param.dt_proj.weight"].shape[1],
-    bias: attrs.bias === true,
-    convBias: attrs.conv_bias !== false,
-  };
-  const snakeCase = (path: string) => path.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return inputs.module(
-    () => new MambaMixer(config, blank(device)),
-    (path) => `param.${officialNames[path] ?? snakeCase(path)}`,
-  );
-}
