@@ -14,6 +14,8 @@ import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
 import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmulTiled } from "./matmul/matmul.tiled.wgsl.ts";
+import { normKernel } from "./norm/norm.wgsl.ts";
+import { adamwKernel, emaKernel, sgdKernel } from "./optimiser/optimiser.wgsl.ts";
 import { rmsNormBackwardRows } from "./rms-norm/rms-norm.backward.wgsl.ts";
 import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wgsl.ts";
@@ -45,4 +47,8 @@ export const kernels: readonly Kernel[] = [
   embeddingBackwardChained,
   rmsNormBackwardRows,
   layerNormBackwardRows,
+  normKernel,
+  adamwKernel,
+  sgdKernel,
+  emaKernel,
 ];

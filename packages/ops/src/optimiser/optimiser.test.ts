@@ -1,5 +1,6 @@
 import type { AnyOp, Attributes } from "@elapid/tensor";
 import {
+  backends,
   expectIndependent,
   expectMatchesReference,
   expectNaNsOfReference,
@@ -7,7 +8,6 @@ import {
   randomInputs,
   someOf,
   tries,
-  wasmBackends,
 } from "@elapid/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ const steps: readonly { readonly title: string; readonly op: AnyOp; readonly att
 const all = [...steps, { title: "norm", op: normOp as AnyOp, attributes: {} }];
 const inputsOf = (op: AnyOp, rows: number) => randomInputs(op, { rows }, { seed: 1, ranges: { v: [0, 1] } });
 
-describe.each(wasmBackends())("training on $name", ({ run }) => {
+describe.each(backends())("training on $name", ({ run }) => {
   describe.each(all)("$title", ({ op, attributes }) => {
     test.each([1, 63, 257, 40_001])("matches the reference at %i elements", (rows) =>
       expectMatchesReference(run, { op, sizes: { rows }, inputs: inputsOf(op, rows), attributes }),
