@@ -8,6 +8,7 @@ import { linearScanForward } from "./linear-scan/linear-scan.forward.wgsl.ts";
 import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
 import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
+import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wgsl.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
@@ -15,6 +16,7 @@ export const kernels: readonly Kernel[] = [
   causalConv1dForward,
   causalConv1dBackwardKernel,
   selectiveScanForward,
+  selectiveScanBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

@@ -27,7 +27,11 @@ export function selectiveScanBackwardReference({
       for (let n = 0; n < state; n++) states[n] = initialState === undefined ? 0 : initialState[channel + n];
       for (let t = 0; t < time; t++) {
         const row = b * time + t;
-        steps[t] = isPadding(t) ? 0 : deltaSoftplus ? softplus(raw(t)) : raw(t);
+        if (isPadding(t)) {
+          states.copyWithin((t + 1) * state, t * state, (t + 1) * state);
+          continue;
+        }
+        steps[t] = deltaSoftplus ? softplus(raw(t)) : raw(t);
         const drive = steps[t] * u[row * inner + e];
         for (let n = 0; n < state; n++) {
           const decay = Math.exp(steps[t] * A[e * state + n]);

@@ -1,0 +1,426 @@
+import { defineKernel, exponential, groupIndex, softplus, wgsl } from "@elapid/webgpu";
+import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
+import { selectiveScanBackward } from "./selective-scan.backward.ts";
+
+const WORKGROUP = 64;
+/** Steps that are walked in one go. */
+const CHUNK = 32;
+
+type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
+
+const chunksOf = (time: number) => Math.ceil(time / CHUNK);
+const elementsOf = ({ batch, time, inner }: Dims) => batch * time * inner;
+/** One for each channel and chunk. */
+const piecesOf = ({ batch, time, inner }: Dims) => batch * chunksOf(time) * inner;
+const blocksOf = ({ inner }: Dims) => Math.ceil(inner / WORKGROUP);
+const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
+
+/** States that are held at once: the most, up to 16, that divide the state. */
+function sliceOf(state: number): number {
+  let slice = Math.min(state, 16);
+  while (state % slice !== 0) slice--;
+  return slice;
+}
+
+/**
+ * What lies where in scratch:
+ *
+ * - `steps`: step sizes, later their gradients; gradients of the outputs before the gate; which steps are no padding;
+ * - `carries`, states innermost but for the channels: the state before each chunk, later the chunk's share of `A`; the
+ *   gradient of the state after it; the sum of its step sizes;
+ * - `shares`: outputs before gate and skip; of `B`, then of `C`, what each block of 64 channels adds; of `D`, then of
+ *   `deltaBias`, what each chunk adds.
+ */
+const layout = wgsl`
+${groupIndex}
+struct Piece { b: u32, chunk: u32, e: u32, first: u32, end: u32 }
+fn chunks() -> u32 { return (dims.time + ${CHUNK - 1}) / ${CHUNK}; }
+fn rows() -> u32 { return dims.batch * dims.time; }
+fn elements() -> u32 { return rows() * dims.inner; }
+fn pieces() -> u32 { return dims.batch * chunks() * dims.inner; }
+fn blocks() -> u32 { return (dims.inner + ${WORKGROUP - 1}) / ${WORKGROUP}; }
+fn gradAt(at: u32) -> u32 { return elements() + at; }
+fn keptAt(row: u32) -> u32 { return 2 * elements() + row; }
+fn stateAt(b: u32, chunk: u32, n: u32, e: u32) -> u32 { return ((b * chunks() + chunk) * dims.state + n) * dims.inner + e; }
+fn carryAt(state: u32) -> u32 { return pieces() * dims.state + state; }
+fn stepSumAt(piece: u32) -> u32 { return 2 * pieces() * dims.state + piece; }
+fn shareOfBAt(block: u32, row: u32, n: u32) -> u32 { return elements() + (block * rows() + row) * dims.state + n; }
+fn shareOfCAt(block: u32, row: u32, n: u32) -> u32 { return shareOfBAt(blocks() + block, row, n); }
+fn shareOfDAt(piece: u32) -> u32 { return shareOfBAt(2 * blocks(), 0, 0) + piece; }
+fn shareOfBiasAt(piece: u32) -> u32 { return shareOfDAt(pieces()) + piece; }
+fn pieceAt(i: u32) -> Piece {
+  let chunk = i / dims.inner % chunks();
+  let first = chunk * ${CHUNK};
+  return Piece(i / dims.inner / chunks(), chunk, i % dims.inner, first, min(first + ${CHUNK}, dims.time));
+}`;
+
+/**
+ * Reverse scan, cut into chunks of 32 steps that are computed side by side:
+ *
+ * 1. an invocation an element: step size, gradient before the gate, slopes of softplus and gate;
+ * 2. one a channel and chunk: what the chunk adds to the state after it, and to the gradient of the state before it;
+ * 3. one a channel and entry of the state: carries both over the borders of chunks, the decay of a chunk being
+ *    `exp(A · sum of its step sizes)`;
+ * 4. a workgroup for 64 channels and a chunk, a lane a channel: up to 16 states at a time are computed again, step by step,
+ *    into 2 KiB of the lane's own, then walked back; sums over the channels, for `dB` and `dC`, are taken in 8 KiB that the
+ *    workgroup shares, one after another by a lane each;
+ * 5. one a channel and chunk: skip, gate and slopes, and the chunk's shares of `dD` and `ddeltaBias`;
+ * 6. and 7. add up shares, over blocks of channels for `dB` and `dC`, over chunks and batch for the rest.
+ *
+ * Deterministic: every sum has an order that sizes alone decide. Work: 3 exponentials and some 20 multiply-adds for each
+ * `batch · time · inner · state`. Scratch: `3 + 3 · state / 32` times `u`, 4.5 at state 16. There an element costs 19 loads and
+ * 13 stores, if what a chunk reads again, `B` and `C` come from cache; 4 loads and 3 stores are the least possible. Suits any
+ * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
+ */
+export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
+  suits: ({ state }) => state >= 1,
+  scratch: {
+    steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
+    carries: (dims) => piecesOf(dims) * (2 * dims.state + 1),
+    shares: (dims) => elementsOf(dims) + 2 * blocksOf(dims) * dims.batch * dims.time * dims.state + 2 * piecesOf(dims),
+  },
+  passes: [
+    {
+      binds: ["delta", "z", "deltaBias", "mask", "dy", "ddelta", "dz", "steps"],
+      workgroups: (dims) => groupsFor(elementsOf(dims)),
+      source: () => wgsl`
+        ${layout}
+        ${softplus}
+        ${siluSlope}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= elements()) { return; }
+          let row = i / dims.inner;
+          let e = i % dims.inner;
+          var kept = 1.0;
+          if (hasMask) { kept = select(1.0, 0.0, mask[row] == 0); }
+          if (e == 0) { steps[keptAt(row)] = kept; }
+
+          var d = 0.0;
+          var slope = 0.0;
+          var grad = 0.0;
+          var gateGrad = 0.0;
+          if (kept != 0.0) {
+            d = delta[i];
+            slope = 1.0;
+            if (hasDeltaBias) { d += deltaBias[e]; }
+            if (deltaSoftplus) {
+              slope = sigmoid(d);
+              d = softplus(d);
+            }
+            if (hasDy) { grad = dy[i]; }
+            if (hasZ) {
+              gateGrad = grad * siluSlope(z[i]);
+              grad *= z[i] * sigmoid(z[i]);
+            }
+          }
+          steps[i] = d;
+          steps[gradAt(i)] = grad;
+          ddelta[i] = slope;
+          dz[i] = gateGrad;
+        }
+      `,
+    },
+    {
+      binds: ["u", "A", "B", "C", "steps", "carries"],
+      workgroups: (dims) => groupsFor(piecesOf(dims)),
+      source: ({ state }) => wgsl`
+        ${layout}
+        ${exponential}
+        const slice = ${sliceOf(state)}u;
+
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= pieces()) { return; }
+          let piece = pieceAt(i);
+          for (var origin = 0u; origin < ${state}; origin += slice) {
+            var rates = array<f32, slice>();
+            var h = array<f32, slice>();
+            var g = array<f32, slice>();
+            var decay = array<f32, slice>(); // from the start of the chunk
+            for (var n = 0u; n < slice; n++) {
+              rates[n] = A[piece.e * ${state} + origin + n];
+              decay[n] = 1.0;
+            }
+            var stepSum = 0.0;
+            for (var t = piece.first; t < piece.end; t++) {
+              let row = piece.b * dims.time + t;
+              if (steps[keptAt(row)] == 0.0) { continue; }
+              let at = row * dims.inner + piece.e;
+              let d = steps[at];
+              let drive = d * u[at];
+              let grad = steps[gradAt(at)];
+              stepSum += d;
+              for (var n = 0u; n < slice; n++) {
+                let a = exponential(d * rates[n]);
+                h[n] = fma(a, h[n], drive * B[row * ${state} + origin + n]);
+                decay[n] *= a;
+                g[n] = fma(decay[n], grad * C[row * ${state} + origin + n], g[n]);
+              }
+            }
+            for (var n = 0u; n < slice; n++) {
+              let place = stateAt(piece.b, piece.chunk, origin + n, piece.e);
+              carries[place] = h[n];
+              carries[carryAt(place)] = g[n];
+            }
+            carries[stepSumAt(i)] = stepSum;
+          }
+        }
+      `,
+    },
+    {
+      binds: ["A", "initialState", "dfinalState", "dinitialState", "carries"],
+      workgroups: ({ batch, inner, state }) => groupsFor(batch * inner * state),
+      source: () => wgsl`
+        ${layout}
+        ${exponential}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= dims.batch * dims.inner * dims.state) { return; }
+          let e = i % dims.inner;
+          let n = i / dims.inner % dims.state;
+          let b = i / dims.inner / dims.state;
+          let own = (b * dims.inner + e) * dims.state + n;
+          let rate = A[e * dims.state + n];
+
+          var h = 0.0;
+          if (hasInitialState) { h = initialState[own]; }
+          for (var chunk = 0u; chunk < chunks(); chunk++) {
+            let place = stateAt(b, chunk, n, e);
+            let added = carries[place];
+            carries[place] = h;
+            h = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk) * dims.inner + e)]), h, added);
+          }
+
+          var g = 0.0;
+          if (hasDfinalState) { g = dfinalState[own]; }
+          for (var chunk = chunks(); chunk > 0; chunk--) {
+            let place = carryAt(stateAt(b, chunk - 1, n, e));
+            let added = carries[place];
+            carries[place] = g;
+            g = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk - 1) * dims.inner + e)]), g, added);
+          }
+          dinitialState[own] = g;
+        }
+      `,
+    },
+    {
+      binds: ["u", "A", "B", "C", "du", "steps", "carries", "shares"],
+      workgroups: (dims) => dims.batch * chunksOf(dims.time) * blocksOf(dims),
+      source: ({ state }) => wgsl`
+        ${layout}
+        ${exponential}
+        const slice = ${sliceOf(state)}u;
+        const stride = ${WORKGROUP + 1}u; // of a column of the tile: neighbours lie in different banks
+        var<workgroup> tile: array<f32, 2 * slice * stride>; // of C, then of B
+
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let index = groupIndex(group, groups);
+          if (index >= dims.batch * chunks() * blocks()) { return; }
+          let block = index % blocks();
+          let b = index / blocks() / chunks();
+          let chunk = index / blocks() % chunks();
+          let first = b * dims.time + chunk * ${CHUNK};
+          let length = min(${CHUNK}, dims.time - chunk * ${CHUNK});
+          let e = block * ${WORKGROUP} + lane;
+          let works = e < dims.inner;
+
+          // sums over the state, a step each: of C · h, of g · B, of g · decay · A · the state before
+          var outs = array<f32, ${CHUNK}>();
+          var alongB = array<f32, ${CHUNK}>();
+          var alongA = array<f32, ${CHUNK}>();
+          for (var origin = 0u; origin < ${state}; origin += slice) {
+            var rates = array<f32, slice>();
+            var g = array<f32, slice>();
+            var rateShares = array<f32, slice>();
+            var states = array<f32, ${CHUNK} * slice>(); // before each step
+            if (works) {
+              var h = array<f32, slice>();
+              for (var n = 0u; n < slice; n++) {
+                let place = stateAt(b, chunk, origin + n, e);
+                rates[n] = A[e * ${state} + origin + n];
+                h[n] = carries[place];
+                g[n] = carries[carryAt(place)];
+              }
+              for (var t = 0u; t < length; t++) {
+                let row = first + t;
+                let kept = steps[keptAt(row)] != 0.0;
+                let d = steps[row * dims.inner + e];
+                let drive = d * u[row * dims.inner + e];
+                for (var n = 0u; n < slice; n++) {
+                  states[t * slice + n] = h[n];
+                  if (kept) { h[n] = fma(exponential(d * rates[n]), h[n], drive * B[row * ${state} + origin + n]); }
+                }
+              }
+            }
+            for (var left = length; left > 0; left--) {
+              let t = left - 1;
+              let row = first + t;
+              let kept = works && steps[keptAt(row)] != 0.0;
+              if (kept) {
+                let at = row * dims.inner + e;
+                let d = steps[at];
+                let drive = d * u[at];
+                let grad = steps[gradAt(at)];
+                for (var n = 0u; n < slice; n++) {
+                  let b = B[row * ${state} + origin + n];
+                  let c = C[row * ${state} + origin + n];
+                  let a = exponential(d * rates[n]);
+                  let before = a * states[t * slice + n];
+                  let after = fma(drive, b, before);
+                  g[n] = fma(grad, c, g[n]);
+                  outs[t] = fma(c, after, outs[t]);
+                  alongB[t] = fma(g[n], b, alongB[t]);
+                  alongA[t] = fma(g[n] * before, rates[n], alongA[t]);
+                  rateShares[n] = fma(g[n] * before, d, rateShares[n]);
+                  tile[n * stride + lane] = grad * after;
+                  tile[(slice + n) * stride + lane] = g[n] * drive;
+                  g[n] *= a;
+                }
+              } else {
+                for (var n = 0u; n < 2 * slice; n++) { tile[n * stride + lane] = 0.0; }
+              }
+              workgroupBarrier();
+              if (lane < 2 * slice) {
+                var sum = 0.0;
+                for (var k = 0u; k < ${WORKGROUP}; k++) { sum += tile[lane * stride + k]; }
+                let n = origin + lane % slice;
+                shares[select(shareOfBAt(block, row, n), shareOfCAt(block, row, n), lane < slice)] = sum;
+              }
+              workgroupBarrier();
+            }
+            if (works) {
+              // the state before the chunk has been used: its place is free
+              for (var n = 0u; n < slice; n++) { carries[stateAt(b, chunk, origin + n, e)] = rateShares[n]; }
+            }
+          }
+          if (!works) { return; }
+          for (var t = 0u; t < length; t++) {
+            let at = (first + t) * dims.inner + e;
+            if (steps[keptAt(first + t)] == 0.0) {
+              du[at] = 0.0;
+              continue;
+            }
+            du[at] = steps[at] * alongB[t];
+            steps[at] = fma(alongB[t], u[at], alongA[t]);
+            shares[at] = outs[t];
+          }
+        }
+      `,
+    },
+    {
+      binds: ["u", "D", "du", "ddelta", "dz", "steps", "shares"],
+      workgroups: (dims) => groupsFor(piecesOf(dims)),
+      source: () => wgsl`
+        ${layout}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= pieces()) { return; }
+          let piece = pieceAt(i);
+          var skip = 0.0;
+          if (hasD) { skip = D[piece.e]; }
+          var skipShare = 0.0;
+          var biasShare = 0.0;
+          for (var t = piece.first; t < piece.end; t++) {
+            let row = piece.b * dims.time + t;
+            if (steps[keptAt(row)] == 0.0) { continue; }
+            let at = row * dims.inner + piece.e;
+            let grad = steps[gradAt(at)];
+            let stepGrad = steps[at] * ddelta[at];
+            ddelta[at] = stepGrad;
+            biasShare += stepGrad;
+            skipShare = fma(grad, u[at], skipShare);
+            if (hasD) { du[at] = fma(grad, skip, du[at]); }
+            if (hasZ) { dz[at] *= select(shares[at], fma(skip, u[at], shares[at]), hasD); }
+          }
+          shares[shareOfDAt(i)] = skipShare;
+          shares[shareOfBiasAt(i)] = biasShare;
+        }
+      `,
+    },
+    {
+      binds: ["dB", "dC", "shares"],
+      workgroups: ({ batch, time, state }) => groupsFor(batch * time * state),
+      source: () => wgsl`
+        ${layout}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= rows() * dims.state) { return; }
+          var sumB = 0.0;
+          var sumC = 0.0;
+          for (var block = 0u; block < blocks(); block++) {
+            sumB += shares[shareOfBAt(block, 0, i)];
+            sumC += shares[shareOfCAt(block, 0, i)];
+          }
+          dB[i] = sumB;
+          dC[i] = sumC;
+        }
+      `,
+    },
+    {
+      binds: ["dA", "dD", "ddeltaBias", "carries", "shares"],
+      workgroups: ({ inner, state }) => groupsFor(inner * (state + 2)),
+      source: () => wgsl`
+        ${layout}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          let e = i % dims.inner;
+          let n = i / dims.inner;
+          var sum = 0.0;
+          for (var chunk = 0u; chunk < dims.batch * chunks(); chunk++) { // of all sequences
+            let piece = chunk * dims.inner + e;
+            if (n < dims.state) {
+              sum += carries[stateAt(0, chunk, n, e)];
+            } else if (n == dims.state) {
+              sum += shares[shareOfDAt(piece)];
+            } else {
+              sum += shares[shareOfBiasAt(piece)];
+            }
+          }
+          if (n < dims.state) {
+            dA[e * dims.state + n] = sum;
+          } else if (n == dims.state) {
+            dD[e] = sum;
+          } else if (n == dims.state + 1) {
+            ddeltaBias[e] = sum;
+          }
+        }
+      `,
+    },
+  ],
+});
