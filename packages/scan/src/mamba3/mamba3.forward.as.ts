@@ -2,17 +2,16 @@
  * Mamba-3 as a recurrence, one pass over time for any number of tokens. A unit is a head of one sequence. The head's
  * state, turned to `state channel` for every four channels, stays in scratch: 32 KiB for 64 channels and 128 states.
  * Four channels are computed at once, a lane each; each rank goes over their state once to add to it and once to read it,
- * with four sums that are added in order. Theta is kept in 64 bits and brought to one turn before its sine is taken.
+ * with four sums that are added in order.
  *
- * Work: `1 + 3 · rank` multiply-adds for each `batch · time · heads · headDim · state`, and a tanh, a sine and a cosine, one
- * after the other, for each pair of a head; memory traffic is that of the inputs and outputs, with `B` and `C` once a head.
+ * Work: `1 + 3 · rank` multiply-adds for each `batch · time · heads · headDim · state`, and a tanh, a sine and a cosine
+ * for each pair of a head; memory traffic is that of the inputs and outputs, with `B` and `C` once a head.
  */
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
-
-const TURN: f64 = 6.283185307179586;
+import { turnTo } from "./turn.as.ts";
 
 export function mamba3Forward(
   begin: i32, end: i32, scratch: usize,
@@ -27,8 +26,8 @@ export function mamba3Forward(
   const padded = (headDim + 3) & ~3; // channels, to whole vectors
   const channels = rank * padded;
   const vectors = rank * state;
-  const theta = scratch; // in 64 bits
-  const h = theta + ((<usize>pairs) << 3);
+  const theta = scratch; // in 64 bits, to whole fours
+  const h = theta + ((<usize>((pairs + 3) & ~3)) << 3);
   let xt = at(h, padded * state);
   let xLast = at(xt, channels);
   const out = at(xLast, channels);
@@ -87,7 +86,7 @@ export function mamba3Forward(
           v128.store(at(xt, r * padded + p), input);
         }
       }
-      turn(theta, at(angles, first * pairs), d, pairs, wrapAngles, Bt, Ct, vectors, state, halved);
+      turnTo(theta, at(angles, first * pairs), d, pairs, wrapAngles, Bt, Ct, vectors, state, halved);
 
       for (let p = 0; p < padded; p += 4) {
         const hp = at(h, p * state);
@@ -134,35 +133,6 @@ function addRows(from: usize, bias: usize, to: usize, size: i32): void {
     const values = load4(at(from, n), size - n);
     store4(at(to, n), bias ? f32x4.add(values, load4(at(bias, n), size - n)) : values, size - n);
   }
-}
-
-/** Adds to theta, and turns the pairs of all vectors at `B` and `C` by it. */
-function turn(
-  theta: usize, angles: usize, delta: f32, pairs: i32, wrap: i32,
-  B: usize, C: usize, vectors: i32, state: i32, halved: i32,
-): void {
-  for (let i = 0; i < pairs; i++) {
-    const kept = theta + ((<usize>i) << 3);
-    const angle = load<f64>(kept) + <f64>Mathf.tanh(load<f32>(at(angles, i))) * Math.PI * <f64>delta;
-    const within = angle - TURN * Math.floor(angle / TURN);
-    store<f64>(kept, wrap ? within : angle);
-    const cos = Mathf.cos(<f32>within);
-    const sin = Mathf.sin(<f32>within);
-    const first = halved ? i : 2 * i;
-    const apart = halved ? state / 2 : 1;
-    for (let from = first; from < vectors; from += state) {
-      turnPair(at(B, from), at(B, from + apart), cos, sin);
-      turnPair(at(C, from), at(C, from + apart), cos, sin);
-    }
-  }
-}
-
-@inline
-function turnPair(first: usize, second: usize, cos: f32, sin: f32): void {
-  const re = load<f32>(first);
-  const im = load<f32>(second);
-  store<f32>(first, re * cos - im * sin);
-  store<f32>(second, re * sin + im * cos);
 }
 
 /** Replaces the state of four channels by `keep · h + before · BLast + after · B`. */

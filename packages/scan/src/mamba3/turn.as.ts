@@ -1,0 +1,108 @@
+/**
+ * Theta of a step, and the pairs of vectors turned by it, four pairs at a time. Theta is added up in 64 bits and brought to
+ * the nearest quarter turn in them; only the rest, at most an eighth of a turn, is rounded to 32.
+ */
+import { highHalf, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
+import { exp } from "../../../wasm/src/snippets/exp.as.ts";
+import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { at, gather4, load4, scatter4 } from "../../../wasm/src/snippets/memory.as.ts";
+
+const TURN: f64 = 6.283185307179586;
+const QUARTER: f64 = 1.5707963267948966;
+
+/**
+ * Adds `π · tanh(angles) · delta` to theta, which is in 64 bits and padded to whole fours, and turns the pairs of
+ * all vectors of `state` elements at `B` and `C` by it.
+ */
+export function turnTo(
+  theta: usize, angles: usize, delta: f32, pairs: i32, wrap: i32,
+  B: usize, C: usize, elements: i32, state: i32, halved: i32,
+): void {
+  const rate = f64x2.splat(Math.PI * <f64>delta);
+  const stride = halved ? 1 : 2; // from pair to pair
+  const apart = halved ? state / 2 : 1; // of a pair
+  for (let i = 0; i < pairs; i += 4) {
+    const count = pairs - i;
+    const kept = theta + ((<usize>i) << 3);
+    const by = tanh(load4(at(angles, i), count));
+    const low = f64x2.add(v128.load(kept), f64x2.mul(lowHalf(by), rate));
+    const high = f64x2.add(v128.load(kept, 16), f64x2.mul(highHalf(by), rate));
+    const lowWithin = withinTurn(low);
+    const highWithin = withinTurn(high);
+    v128.store(kept, wrap ? lowWithin : low);
+    v128.store(kept, wrap ? highWithin : high, 16);
+
+    const lowQuarters = f64x2.nearest(f64x2.mul(lowWithin, f64x2.splat(1 / QUARTER)));
+    const highQuarters = f64x2.nearest(f64x2.mul(highWithin, f64x2.splat(1 / QUARTER)));
+    const rest = joined(
+      f64x2.sub(lowWithin, f64x2.mul(lowQuarters, f64x2.splat(QUARTER))),
+      f64x2.sub(highWithin, f64x2.mul(highQuarters, f64x2.splat(QUARTER))),
+    );
+    const quarters = i32x4.trunc_sat_f32x4_s(joined(lowQuarters, highQuarters));
+    const s = sinOfRest(rest);
+    const c = cosOfRest(rest);
+    const one = i32x4.splat(1);
+    const two = i32x4.splat(2);
+    const odd = i32x4.eq(v128.and(quarters, one), one);
+    // the sign bit is set in the second half of a turn, and of a turn that began a quarter earlier
+    const sin = v128.xor(v128.bitselect(c, s, odd), i32x4.shl(v128.and(quarters, two), 30));
+    const cos = v128.xor(v128.bitselect(s, c, odd), i32x4.shl(v128.and(i32x4.add(quarters, one), two), 30));
+    for (let from = i * stride; from < elements; from += state) {
+      turnPairs(at(B, from), stride, apart, cos, sin, count);
+      turnPairs(at(C, from), stride, apart, cos, sin, count);
+    }
+  }
+}
+
+@inline
+function turnPairs(pairs: usize, stride: i32, apart: i32, cos: v128, sin: v128, count: i32): void {
+  const re = gather4(pairs, stride, count);
+  const im = gather4(at(pairs, apart), stride, count);
+  scatter4(pairs, stride, f32x4.sub(f32x4.mul(re, cos), f32x4.mul(im, sin)), count);
+  scatter4(at(pairs, apart), stride, f32x4.add(f32x4.mul(re, sin), f32x4.mul(im, cos)), count);
+}
+
+/** An angle in 0 to 2π. */
+@inline
+function withinTurn(angle: v128): v128 {
+  const turn = f64x2.splat(TURN);
+  return f64x2.sub(angle, f64x2.mul(turn, f64x2.floor(f64x2.div(angle, turn))));
+}
+
+/** Four numbers of two vectors of 64-bit numbers, in 32 bits. */
+@inline
+function joined(low: v128, high: v128): v128 {
+  return i64x2.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+}
+
+/** Within 2 ulp; polynomial of Cephes below 0.625, where `1 - 2 / (1 + exp(2x))` would lose digits. */
+@inline
+function tanh(x: v128): v128 {
+  const square = f32x4.mul(x, x);
+  let p = madd(f32x4.splat(-5.70498872745e-3), square, f32x4.splat(2.06390887954e-2));
+  p = madd(p, square, f32x4.splat(-5.37397155531e-2));
+  p = madd(p, square, f32x4.splat(1.33314422036e-1));
+  p = madd(p, square, f32x4.splat(-3.33332819422e-1));
+  const near = madd(f32x4.mul(p, square), x, x);
+  const one = f32x4.splat(1);
+  const far = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(one, exp(f32x4.add(x, x)))));
+  return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.625)));
+}
+
+/** Sine up to an eighth of a turn either way, within 1 ulp; polynomial of Cephes. */
+@inline
+function sinOfRest(x: v128): v128 {
+  const square = f32x4.mul(x, x);
+  let p = madd(f32x4.splat(-1.9515295891e-4), square, f32x4.splat(8.3321608736e-3));
+  p = madd(p, square, f32x4.splat(-1.6666654611e-1));
+  return madd(f32x4.mul(p, square), x, x);
+}
+
+/** Cosine up to an eighth of a turn either way, within 1.5 ulp; polynomial of Cephes. */
+@inline
+function cosOfRest(x: v128): v128 {
+  const square = f32x4.mul(x, x);
+  let p = madd(f32x4.splat(2.443315711809948e-5), square, f32x4.splat(-1.388731625493765e-3));
+  p = madd(p, square, f32x4.splat(4.166664568298827e-2));
+  return madd(f32x4.mul(p, square), square, madd(f32x4.splat(-0.5), square, f32x4.splat(1)));
+}
