@@ -2,14 +2,15 @@ import { defineOp, optional, optionalInts } from "@elapid/tensor";
 import { mamba3BackwardReference } from "./mamba3.backward.reference.ts";
 
 /**
- * Gradient of `mamba3`, by every float input. With `do_r` the gradient of the output of a rank before it is normalised, and `g`
- * that of the state, a matrix "headDim state", the reverse scan is
+ * Gradient of `mamba3`, by every float input. With `do_r` the gradient by the output of a rank before it is normalised, `g` that
+ * by the state, a matrix "headDim state", and `v` and `w` the weights of the last token and of this one in the trapezoid:
  *
- *     g[t]  = sum over r of do_r[t] ⊗ c_r[t] + a[t+1] · g[t+1]            g[after the last] = dfinalState
- *     db_r[t] = (l[t] · delta[t] + (1 - l[t+1]) · delta[t+1] · a[t+1] of the next step, by g[t+1]) · gᵀ · x_r[t]
+ *     g[t]    = sum over r of do_r[t] ⊗ c_r[t] + a[t+1] · g[t+1]                      g[after the last] = dfinalState
+ *     db_r[t] = w[t] · g[t]ᵀ · x_r[t] + v[t+1] · g[t+1]ᵀ · x_r[t]                     after the last: dfinalB
+ *     dx_r[t] = w[t] · g[t] · b_r[t] + v[t+1] · g[t+1] · b_r[t] + D · do_r[t]         after the last: dfinalX
  *
- * and likewise for `x_r`; theta sums what all later rotations give it. The README derives the rest. Gradients of inputs that
- * were not given are to be ignored. Padded steps hand everything on as it is.
+ * The gradient by theta sums what the rotations of this and all later steps give it. The README derives the rest. Gradients of
+ * inputs that were not given are to be ignored. Padded steps hand everything on as it is.
  */
 export const mamba3Backward = defineOp({
   name: "mamba3.backward",
