@@ -30,6 +30,7 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   ssm_kernel_diag: ["zoh_0", "bilinear_0"],
   ssd_minimal: ["0_init0", "0_init1"],
   ssd_chunk_scan: ["opts_Dheaddim_z1", "opts_Dhead_z0", "groups_2", "length_17_chunk_8", "dt_limit_lower", "packed_init"],
+  mamba2_layer: ["1", "2", "3", "dt_limit", "D_has_hdim"],
   mamba3_siso: ["0", "1", "2", "packed_init0", "packed_init1"],
   mamba3_mimo: ["1", "2"],
   mamba3_mimo_recurrent: ["0", "1", "2"],

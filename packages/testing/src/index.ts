@@ -3,7 +3,7 @@ export { backends, type BackendUnderTest, type Run } from "./backends.ts";
 export type { Call } from "./call.ts";
 export { difference, expectClose, type Difference, type Tolerance } from "./close.ts";
 export { testedBackends, type TestedBackend } from "./devices.ts";
-export { expectGolden, goldenCases } from "./golden.ts";
+export { expectGolden, expectGoldenGradients, goldenCases } from "./golden.ts";
 export { expectGradients } from "./gradients.ts";
 export { host } from "./host.ts";
 export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inputs.ts";
