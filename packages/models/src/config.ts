@@ -11,6 +11,8 @@ export interface ConfigReader {
   object(field: string): ConfigReader;
   /** The value as it stands. */
   raw(field: string): unknown;
+  /** What stands before a field in messages: empty, or the name of the object that holds it and a dot. */
+  readonly path: string;
 }
 
 /** Reads `json`, which came from a file that messages call `file`. */
@@ -47,6 +49,7 @@ export function readConfig(json: unknown, file: string, path = ""): ConfigReader
     },
     object: (field) => readConfig(fields[field] ?? {}, file, `${path}${field}.`),
     raw: (field) => fields[field],
+    path,
   };
 }
 

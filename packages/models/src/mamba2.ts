@@ -95,7 +95,7 @@ function groupsOf(json: ConfigReader, field: string, { fallback, nHeads }: { fal
   const nGroups = json.int(field, { fallback });
   if (nHeads % nGroups === 0) return nGroups;
   throw new TypeError(
-    `Cannot read "config.json": "${field}" is ${nGroups} but a divisor of the ${nHeads} heads was needed`,
+    `Cannot read "config.json": "${json.path}${field}" is ${nGroups} but a divisor of the ${nHeads} heads was needed`,
   );
 }
 
@@ -105,7 +105,7 @@ function deltaLimits(json: ConfigReader, field: string): { readonly deltaMin: nu
   const [deltaMin = NaN, deltaMax = NaN] = Array.isArray(value) ? value.map(numberOf) : [];
   if (deltaMin <= deltaMax) return { deltaMin, deltaMax };
   throw new TypeError(
-    `Cannot read "config.json": "${field}" is ${JSON.stringify(value)} but two numbers were needed, the smaller one first`,
+    `Cannot read "config.json": "${json.path}${field}" is ${JSON.stringify(value)} but two numbers were needed, the smaller one first`,
   );
 }
 
