@@ -40,8 +40,9 @@ interface KernelTraits<D, A> {
    */
   readonly split?: string;
   /**
-   * The dim along which its work falls into independent pieces. Tensors that begin with it may be larger than
-   * one binding: the kernel then runs once for each range of it, which `dims` gives as the whole.
+   * The dim along which its work falls into pieces. Tensors that begin with it may be larger than one binding:
+   * the kernel then runs once for each range of it, in order, which `dims` gives as the whole; it begins at
+   * `dims.rangeFirst`. What does not begin with it, a sum over all ranges, is there from the range before.
    */
   readonly along?: string;
 }

@@ -75,13 +75,14 @@ export function uniformBytes(kernel: Kernel, dims: Sizes, attributes: Attributes
   return bytes;
 }
 
-function fieldsOf({ op, integers, split }: Kernel, attributes: Attributes): Field[] {
+function fieldsOf({ op, integers, split, along }: Kernel, attributes: Attributes): Field[] {
   const sizes = new Set<string>();
   for (const { pattern } of [...op.inputs, ...op.outputs]) {
     if (pattern.leading) sizes.add("rows");
     for (const name of pattern.names) sizes.add(name);
   }
   if (split !== undefined) sizes.add("partFirst").add("partCount");
+  if (along !== undefined) sizes.add("rangeFirst");
   const fields: Field[] = [...sizes].map((name) => ({ name, type: "u32" }));
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "number") fields.push({ name, type: integers.has(name) ? "i32" : "f32" });

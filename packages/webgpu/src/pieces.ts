@@ -90,7 +90,7 @@ function cutAlong(
       if (span.offset % alignment !== 0) return undefined;
       tensors.set(name, span);
     }
-    ranges.push({ dims: { ...call.dims, [along!]: count }, tensors });
+    ranges.push({ dims: { ...call.dims, [along!]: count, rangeFirst: first }, tensors });
   }
   return ranges;
 }
