@@ -1,12 +1,17 @@
 import { existsSync } from "node:fs";
-import { Device, type Tensor } from "@elapid/tensor";
+import { Device, sumRowsOp, type Tensor } from "@elapid/tensor";
+import { expectClose } from "@elapid/testing";
 import { compileKernel, kernelVariants, openWebGpu } from "@elapid/webgpu";
 import { create } from "webgpu";
 import { describe, expect, test } from "vitest";
 import { crossEntropy } from "./cross-entropy/cross-entropy.ts";
+import { embeddingBackward } from "./embedding/embedding.backward.ts";
 import { embedding } from "./embedding/embedding.ts";
+import { layerNormBackward } from "./layer-norm/layer-norm.backward.ts";
+import { matmulInputGradient, matmulWeightGradient } from "./matmul/matmul.backward.ts";
 import { FEW_ROWS } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmul } from "./matmul/matmul.ts";
+import { rmsNormBackward } from "./rms-norm/rms-norm.backward.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { kernels } from "./webgpu.ts";
 
@@ -69,6 +74,30 @@ describe("tensors over several bindings", () => {
       name: "embedding",
       run: (device) => embedding(device.tensor(ids), device.tensor(values(vocab * model, 1), [vocab, model])),
     },
+    {
+      name: "embedding.backward",
+      run: (device) => {
+        const dy = device.tensor(values(rows * model, 1), [rows, model]);
+        const weight = device.tensor(values(vocab * model, 2), [vocab, model]);
+        return embeddingBackward({ ids: device.tensor(ids), dy, weight }).dweight;
+      },
+    },
+    {
+      name: "matmul.input-gradient",
+      run: (device) => {
+        const dy = device.tensor(values(rows * vocab, 2), [rows, vocab]);
+        const weight = device.tensor(values(vocab * model, 3), [vocab, model]);
+        return matmulInputGradient({ dy, weight }).dx;
+      },
+    },
+    {
+      name: "matmul.weight-gradient",
+      run: (device) => {
+        const dy = device.tensor(values(rows * vocab, 2), [rows, vocab]);
+        const x = device.tensor(values(rows * model, 3), [rows, model]);
+        return matmulWeightGradient({ dy, x }).dweight;
+      },
+    },
     ...[1, rows].map((count) => ({
       name: `matmul of ${count} rows`,
       run: (device: Device) => {
@@ -87,18 +116,41 @@ describe("tensors over several bindings", () => {
     },
   ];
 
-  test.each(calls)("$name gives the same bits as over one", async ({ run }) => {
+  /** What a call gives with tensors in one binding and in several. */
+  async function results(run: (device: Device) => Tensor): Promise<Float32Array[]> {
     // Debian's chromium ships a software Vulkan driver that Dawn accepts
     const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
     if (existsSync(driver)) process.env.VK_ICD_FILENAMES ??= driver;
-    const results: Float32Array[] = [];
+    const both: Float32Array[] = [];
     for (const maxBindingBytes of [2 ** 27, 64 * 4 * vocab]) {
       const backend = await openWebGpu({ kernels, allowSoftware: true, maxBindingBytes });
       const device = new Device(backend, { strict: true });
-      results.push((await run(device).data()) as Float32Array);
+      both.push((await run(device).data()) as Float32Array);
       device.dispose();
     }
-    expect(results[1]).toEqual(results[0]);
-    expect(results[0].some((value) => value !== 0)).toBe(true);
+    return both;
+  }
+
+  test.each(calls)("$name gives the same bits as over one", async ({ run }) => {
+    const [one, several] = await results(run);
+    expect(several).toEqual(one);
+    expect(one.some((value) => value !== 0)).toBe(true);
+  });
+
+  const matrix = (device: Device, seed: number) => device.tensor(values(rows * vocab, seed), [rows, vocab]);
+  const normInputs = (device: Device) => ({
+    x: matrix(device, 1),
+    weight: device.tensor(values(vocab, 2)),
+    dy: matrix(device, 3),
+  });
+  const sums: { name: string; run: (device: Device) => Tensor }[] = [
+    { name: "sum-rows", run: (device) => sumRowsOp({ x: matrix(device, 1) }).y },
+    { name: "rms-norm.backward dx", run: (device) => rmsNormBackward(normInputs(device)).dx },
+    { name: "rms-norm.backward dweight", run: (device) => rmsNormBackward(normInputs(device)).dweight },
+    { name: "layer-norm.backward dbias", run: (device) => layerNormBackward(normInputs(device)).dbias },
+  ];
+  test.each(sums)("$name adds up", async ({ name, run }) => {
+    const [one, several] = await results(run);
+    expectClose(several, one, { relative: 1e-6, label: name });
   });
 });

@@ -13,6 +13,7 @@ const features = (dims: { readonly rows: number; readonly features: number }): n
  * leaves mean and scale for the passes that sum `dweight` and `dbias` over the rows. Deterministic.
  */
 export const layerNormBackwardRows = defineKernel(layerNormBackward, {
+  along: "rows",
   scratch: {
     means: ({ rows }) => Math.max(1, rows),
     scales: ({ rows }) => Math.max(1, rows),
@@ -76,7 +77,9 @@ export const layerNormBackwardRows = defineKernel(layerNormBackward, {
           let start = row * dims.features;
           return dy[start + column] * ((x[start + column] - x[start] - means[row]) * scales[row]);
         }`,
-        wgsl`fn keep(column: u32, total: f32) { dweight[column] = total; }`,
+        wgsl`fn keep(column: u32, total: f32) {
+          dweight[column] = total + select(dweight[column], 0.0, dims.rangeFirst == 0);
+        }`,
       ],
     }),
     ...sumOverRows({
@@ -86,7 +89,9 @@ export const layerNormBackwardRows = defineKernel(layerNormBackward, {
       parts: [
         columns,
         wgsl`fn term(row: u32, column: u32) -> f32 { return dy[row * dims.features + column]; }`,
-        wgsl`fn keep(column: u32, total: f32) { dbias[column] = total; }`,
+        wgsl`fn keep(column: u32, total: f32) {
+          dbias[column] = total + select(dbias[column], 0.0, dims.rangeFirst == 0);
+        }`,
       ],
     }),
   ],

@@ -108,9 +108,13 @@ export const matmulInputGradientTiled = defineKernel(matmulInputGradient, {
     `),
 });
 
-/** `tiledProduct` of `dy`, transposed, and `x`. A gradient over several bindings is computed part by part. */
+/**
+ * `tiledProduct` of `dy`, transposed, and `x`. A gradient over several bindings is computed part by part; rows
+ * over several add to it range by range, in order.
+ */
 export const matmulWeightGradientTiled = defineKernel(matmulWeightGradient, {
   split: "dweight",
+  along: "rows",
   workgroups: ({ partCount, in: inner }) => tiles(partCount, inner),
   source: () =>
     tiledProduct(wgsl`
@@ -120,7 +124,10 @@ export const matmulWeightGradientTiled = defineKernel(matmulWeightGradient, {
       fn depth() -> u32 { return dims.rows; }
       fn left(o: u32, r: u32) -> f32 { return dy[r * dims.out + dims.partFirst + o]; }
       fn right(r: u32, i: u32) -> f32 { return x[r * dims.in + i]; }
-      fn before(o: u32, i: u32) -> f32 { return 0.0; }
+      fn before(o: u32, i: u32) -> f32 {
+        if (dims.rangeFirst == 0) { return 0.0; }
+        return dweight[o * dims.in + i];
+      }
       fn keep(o: u32, i: u32, total: f32) { dweight[o * dims.in + i] = total; }
     `),
 });

@@ -10,6 +10,7 @@ const WORKGROUP = 64;
  * Deterministic.
  */
 export const rmsNormBackwardRows = defineKernel(rmsNormBackward, {
+  along: "rows",
   scratch: {
     scales: ({ rows }) => Math.max(1, rows),
     partial: ({ rows, features }) => partialSums(rows, features),
@@ -56,7 +57,9 @@ export const rmsNormBackwardRows = defineKernel(rmsNormBackward, {
           let i = row * dims.features + column;
           return dy[i] * x[i] * scales[row];
         }`,
-        wgsl`fn keep(column: u32, total: f32) { dweight[column] = total; }`,
+        wgsl`fn keep(column: u32, total: f32) {
+          dweight[column] = total + select(dweight[column], 0.0, dims.rangeFirst == 0);
+        }`,
       ],
     }),
   ],

@@ -23,8 +23,9 @@ export const partialSums = (rows: number, columns: number): number => Math.max(1
 
 /**
  * Two passes that sum terms over the rows. In the first an invocation sums 32 rows of a column; in the second
- * a workgroup sums those of a column, folded in workgroup memory. The order is fixed. The scratch tensor
- * `partial` is free again after them.
+ * a workgroup sums those of a column, folded in workgroup memory. The order is fixed. Rows over several
+ * bindings are a sum each, which `keep` adds to the one before. The scratch tensor `partial` is free again after
+ * them.
  */
 export function sumOverRows<D extends { readonly rows: number }>({
   columns: count,
@@ -84,6 +85,7 @@ export function sumOverRows<D extends { readonly rows: number }>({
 
 /** The two passes of `sumOverRows` on `x` itself. Deterministic; memory bounds it. */
 export const sumRowsKernel = defineKernel(sumRowsOp, {
+  along: "rows",
   scratch: { partial: ({ rows, size }) => partialSums(rows, size) },
   passes: sumOverRows({
     columns: ({ size }: { readonly rows: number; readonly size: number }) => size,
@@ -92,7 +94,7 @@ export const sumRowsKernel = defineKernel(sumRowsOp, {
     parts: [
       wgsl`fn columns() -> u32 { return dims.size; }`,
       wgsl`fn term(row: u32, column: u32) -> f32 { return x[row * dims.size + column]; }`,
-      wgsl`fn keep(column: u32, total: f32) { y[column] = total; }`,
+      wgsl`fn keep(column: u32, total: f32) { y[column] = total + select(y[column], 0.0, dims.rangeFirst == 0); }`,
     ],
   }),
 });
