@@ -1,7 +1,11 @@
 import { quote } from "./errors.ts";
 
+/** Strings, and outside of them what Python's json module writes for the floats that JSON has no word for. */
+const STRINGS_AND_FLOATS = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+
 /**
- * Parses JSON out of a file.
+ * Parses JSON out of a file. Bare `Infinity`, `-Infinity` and `NaN`, which configs of Mamba-2 hold, are read as what
+ * transformers writes by now: `{ "__float__": "Infinity" }`.
  *
  * @throws SyntaxError naming the file, if it is malformed.
  */
@@ -9,6 +13,10 @@ export function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
+    const standard = text.replace(STRINGS_AND_FLOATS, (found) =>
+      found.startsWith('"') ? found : JSON.stringify({ __float__: found }),
+    );
+    if (standard !== text) return parseJson(standard, name);
     throw new SyntaxError(`Cannot read "${name}": its JSON is malformed, ${(cause as Error).message}`, { cause });
   }
 }
