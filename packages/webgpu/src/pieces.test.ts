@@ -59,6 +59,24 @@ describe("piecesOf", () => {
     ]);
   });
 
+  test("tells where a range begins", () => {
+    expect(piecesOf(kernel, call(70, 4, 8), limits)?.map(({ dims }) => dims.rangeFirst)).toEqual([0, 64]);
+  });
+
+  test("cuts an output that the kernel splits", () => {
+    const splitsOutput = defineKernel(op, { ...pass, split: "y" });
+    expect(ranges(piecesOf(splitsOutput, call(70, 4, 8), limits))).toEqual([
+      [70, 0, 64, 0],
+      [70, 64, 6, 0],
+    ]);
+  });
+
+  test("leaves aside what no pass binds", () => {
+    const large = call(3, 8, 5, { weight: view([70, 8]) });
+    expect(piecesOf(defineKernel(op, pass), large, limits)).toBeUndefined();
+    expect(piecesOf(defineKernel(op, { ...pass, binds: ["x", "y"] }), large, limits)).toHaveLength(1);
+  });
+
   test("refuses what cannot be bound", () => {
     const whole = defineKernel(op, pass);
     expect(piecesOf(whole, call(3, 8, 5), limits)).toHaveLength(1);
