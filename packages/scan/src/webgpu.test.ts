@@ -9,8 +9,8 @@ const adapter = await gpu.requestAdapter();
 const dawn = { gpu, device: await adapter!.requestDevice() };
 
 const sizes = [
-  { batch: 2, time: 3, inner: 5, state: 16, width: 4, window: 3, rows: 2, complex: 2 },
-  { batch: 1, time: 1, inner: 1, state: 1, width: 1, window: 0, rows: 1, complex: 2 },
+  { batch: 2, time: 3, inner: 5, state: 16, width: 4, window: 3, rows: 2, complex: 2, heads: 4, headDim: 5, groups: 2 },
+  { batch: 1, time: 1, inner: 1, state: 1, width: 1, window: 0, rows: 1, complex: 2, heads: 1, headDim: 1, groups: 1 },
 ];
 const choices = { activation: ["none", "silu"] };
 

@@ -10,6 +10,7 @@ import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wgsl.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
+import { ssdForward } from "./ssd/ssd.forward.wgsl.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [
@@ -17,6 +18,7 @@ export const kernels: readonly Kernel[] = [
   causalConv1dBackwardKernel,
   selectiveScanForward,
   selectiveScanBackwardKernel,
+  ssdForward,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

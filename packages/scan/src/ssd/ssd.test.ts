@@ -35,9 +35,6 @@ const shapes = [
   { batch: 1, time: 33, heads: 2, headDim: 64, groups: 1, state: 128 }, // Mamba-2's own
 ];
 
-// WebGPU has no kernel of this op
-const tested = backends().filter(({ name }) => !name.startsWith("webgpu"));
-
 /** The steps at `kept` of every sequence. */
 function stepsOf(arrays: Arrays, { batch, time }: Sizes, kept: readonly number[]): Record<string, Float32Array> {
   return Object.fromEntries(
@@ -61,7 +58,7 @@ function without<T>(arrays: Readonly<Record<string, T>>, ...names: readonly stri
   return Object.fromEntries(Object.entries(arrays).filter(([name]) => !names.includes(name)));
 }
 
-describe.each(tested)("ssd on $name", ({ run, device }) => {
+describe.each(backends())("ssd on $name", ({ run, device }) => {
   test.each([...goldenCases("ssd_chunk_scan"), ...goldenCases("ssd_minimal")])(
     "matches $reference: $id",
     async (golden) => expectGolden(await device(), golden),
