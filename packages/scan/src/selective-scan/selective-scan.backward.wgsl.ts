@@ -1,10 +1,8 @@
-import { defineKernel, exponential, groupIndex, softplus, wgsl } from "@elapid/webgpu";
+import { defineKernel, exponential, softplus, wgsl } from "@elapid/webgpu";
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
+import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
+import { CHUNK, layout, sliceOf, WORKGROUP } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
-
-const WORKGROUP = 64;
-/** Steps that are walked in one go. */
-const CHUNK = 32;
 
 type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
 
@@ -14,45 +12,6 @@ const elementsOf = ({ batch, time, inner }: Dims) => batch * time * inner;
 const piecesOf = ({ batch, time, inner }: Dims) => batch * chunksOf(time) * inner;
 const blocksOf = ({ inner }: Dims) => Math.ceil(inner / WORKGROUP);
 const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
-
-/** States that are held at once: the most, up to 16, that divide the state. */
-function sliceOf(state: number): number {
-  let slice = Math.min(state, 16);
-  while (state % slice !== 0) slice--;
-  return slice;
-}
-
-/**
- * What lies where in scratch:
- *
- * - `steps`: step sizes, later their gradients; gradients of the outputs before the gate; which steps are no padding;
- * - `carries`, states innermost but for the channels: the state before each chunk, later the chunk's share of `A`; the
- *   gradient of the state after it; the sum of its step sizes;
- * - `shares`: outputs before gate and skip; of `B`, then of `C`, what each block of 64 channels adds; of `D`, then of
- *   `deltaBias`, what each chunk adds.
- */
-const layout = wgsl`
-${groupIndex}
-struct Piece { b: u32, chunk: u32, e: u32, first: u32, end: u32 }
-fn chunks() -> u32 { return (dims.time + ${CHUNK - 1}) / ${CHUNK}; }
-fn rows() -> u32 { return dims.batch * dims.time; }
-fn elements() -> u32 { return rows() * dims.inner; }
-fn pieces() -> u32 { return dims.batch * chunks() * dims.inner; }
-fn blocks() -> u32 { return (dims.inner + ${WORKGROUP - 1}) / ${WORKGROUP}; }
-fn gradAt(at: u32) -> u32 { return elements() + at; }
-fn keptAt(row: u32) -> u32 { return 2 * elements() + row; }
-fn stateAt(b: u32, chunk: u32, n: u32, e: u32) -> u32 { return ((b * chunks() + chunk) * dims.state + n) * dims.inner + e; }
-fn carryAt(state: u32) -> u32 { return pieces() * dims.state + state; }
-fn stepSumAt(piece: u32) -> u32 { return 2 * pieces() * dims.state + piece; }
-fn shareOfBAt(block: u32, row: u32, n: u32) -> u32 { return elements() + (block * rows() + row) * dims.state + n; }
-fn shareOfCAt(block: u32, row: u32, n: u32) -> u32 { return shareOfBAt(blocks() + block, row, n); }
-fn shareOfDAt(piece: u32) -> u32 { return shareOfBAt(2 * blocks(), 0, 0) + piece; }
-fn shareOfBiasAt(piece: u32) -> u32 { return shareOfDAt(pieces()) + piece; }
-fn pieceAt(i: u32) -> Piece {
-  let chunk = i / dims.inner % chunks();
-  let first = chunk * ${CHUNK};
-  return Piece(i / dims.inner / chunks(), chunk, i % dims.inner, first, min(first + ${CHUNK}, dims.time));
-}`;
 
 /**
  * Reverse scan, cut into chunks of 32 steps that are computed side by side:
@@ -222,111 +181,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
     {
       binds: ["u", "A", "B", "C", "du", "steps", "carries", "shares"],
       workgroups: (dims) => dims.batch * chunksOf(dims.time) * blocksOf(dims),
-      source: ({ state }) => wgsl`
-        ${layout}
-        ${exponential}
-        const slice = ${sliceOf(state)}u;
-        const stride = ${WORKGROUP + 1}u; // of a column of the tile: neighbours lie in different banks
-        var<workgroup> tile: array<f32, 2 * slice * stride>; // of C, then of B
-
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let index = groupIndex(group, groups);
-          if (index >= dims.batch * chunks() * blocks()) { return; }
-          let block = index % blocks();
-          let b = index / blocks() / chunks();
-          let chunk = index / blocks() % chunks();
-          let first = b * dims.time + chunk * ${CHUNK};
-          let length = min(${CHUNK}, dims.time - chunk * ${CHUNK});
-          let e = block * ${WORKGROUP} + lane;
-          let works = e < dims.inner;
-
-          // sums over the state, a step each: of C · h, of g · B, of g · decay · A · the state before
-          var outs = array<f32, ${CHUNK}>();
-          var alongB = array<f32, ${CHUNK}>();
-          var alongA = array<f32, ${CHUNK}>();
-          for (var origin = 0u; origin < ${state}; origin += slice) {
-            var rates = array<f32, slice>();
-            var g = array<f32, slice>();
-            var rateShares = array<f32, slice>();
-            var states = array<f32, ${CHUNK} * slice>(); // before each step
-            if (works) {
-              var h = array<f32, slice>();
-              for (var n = 0u; n < slice; n++) {
-                let place = stateAt(b, chunk, origin + n, e);
-                rates[n] = A[e * ${state} + origin + n];
-                h[n] = carries[place];
-                g[n] = carries[carryAt(place)];
-              }
-              for (var t = 0u; t < length; t++) {
-                let row = first + t;
-                let kept = steps[keptAt(row)] != 0.0;
-                let d = steps[row * dims.inner + e];
-                let drive = d * u[row * dims.inner + e];
-                for (var n = 0u; n < slice; n++) {
-                  states[t * slice + n] = h[n];
-                  if (kept) { h[n] = fma(exponential(d * rates[n]), h[n], drive * B[row * ${state} + origin + n]); }
-                }
-              }
-            }
-            for (var left = length; left > 0; left--) {
-              let t = left - 1;
-              let row = first + t;
-              let kept = works && steps[keptAt(row)] != 0.0;
-              if (kept) {
-                let at = row * dims.inner + e;
-                let d = steps[at];
-                let drive = d * u[at];
-                let grad = steps[gradAt(at)];
-                for (var n = 0u; n < slice; n++) {
-                  let b = B[row * ${state} + origin + n];
-                  let c = C[row * ${state} + origin + n];
-                  let a = exponential(d * rates[n]);
-                  let before = a * states[t * slice + n];
-                  let after = fma(drive, b, before);
-                  g[n] = fma(grad, c, g[n]);
-                  outs[t] = fma(c, after, outs[t]);
-                  alongB[t] = fma(g[n], b, alongB[t]);
-                  alongA[t] = fma(g[n] * before, rates[n], alongA[t]);
-                  rateShares[n] = fma(g[n] * before, d, rateShares[n]);
-                  tile[n * stride + lane] = grad * after;
-                  tile[(slice + n) * stride + lane] = g[n] * drive;
-                  g[n] *= a;
-                }
-              } else {
-                for (var n = 0u; n < 2 * slice; n++) { tile[n * stride + lane] = 0.0; }
-              }
-              workgroupBarrier();
-              if (lane < 2 * slice) {
-                var sum = 0.0;
-                for (var k = 0u; k < ${WORKGROUP}; k++) { sum += tile[lane * stride + k]; }
-                let n = origin + lane % slice;
-                shares[select(shareOfBAt(block, row, n), shareOfCAt(block, row, n), lane < slice)] = sum;
-              }
-              workgroupBarrier();
-            }
-            if (works) {
-              // the state before the chunk has been used: its place is free
-              for (var n = 0u; n < slice; n++) { carries[stateAt(b, chunk, origin + n, e)] = rateShares[n]; }
-            }
-          }
-          if (!works) { return; }
-          for (var t = 0u; t < length; t++) {
-            let at = (first + t) * dims.inner + e;
-            if (steps[keptAt(first + t)] == 0.0) {
-              du[at] = 0.0;
-              continue;
-            }
-            du[at] = steps[at] * alongB[t];
-            steps[at] = fma(alongB[t], u[at], alongA[t]);
-            shares[at] = outs[t];
-          }
-        }
-      `,
+      source: ({ state }) => backwardChunk(state),
     },
     {
       binds: ["u", "D", "du", "ddelta", "dz", "steps", "shares"],
