@@ -41,7 +41,8 @@ describe("AdamW", () => {
   test("decays matrices and neither A, D, norms nor biases, unless told otherwise", async () => {
     using device = open();
     const names = ["layers.0.norm.weight", "layers.0.norm2.weight", "normF.weight", "layers.0.mixer.logA"];
-    names.push("layers.0.mixer.D", "layers.0.mixer.deltaProj.bias", "layers.0.mixer.inProj.weight", "embedding.weight");
+    names.push("layers.0.mixer.D", "layers.0.mixer.deltaProj.bias", "layers.0.mixer.deltaBias");
+    names.push("layers.0.mixer.inProj.weight", "embedding.weight");
     const decayed = async (options: ConstructorParameters<typeof AdamW>[1]) => {
       const parameters = names.map((name) => [name, device.tensor([1])] as const);
       const zeros = Object.fromEntries(names.map((name) => [name, device.tensor([0])]));

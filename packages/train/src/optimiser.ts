@@ -53,7 +53,10 @@ export function settingsByName<Settings>(
  */
 export function isUndecayed(name: string): boolean {
   const path = name.split(".");
-  return ["bias", "logA", "D"].includes(path[path.length - 1]) || path.some((segment) => /^norm(F|\d*)$/.test(segment));
+  return (
+    ["bias", "deltaBias", "logA", "D"].includes(path[path.length - 1]) ||
+    path.some((segment) => /^norm(F|\d*)$/.test(segment))
+  );
 }
 
 /** The gradient of a parameter. */
