@@ -109,4 +109,4 @@ export const backwardChunk = (state: number) => wgsl`
       shares[at] = outs[t];
     }
   }
-    `;
+`;
