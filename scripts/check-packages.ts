@@ -48,8 +48,18 @@ function checkPacked(): void {
   }
 }
 
-/** Gzipped bytes of what a page with `import { load } from "elapid"` ships in JavaScript, all lazy parts included. */
-async function scriptBytes(dependencies: RegExp[]): Promise<number> {
+/**
+ * What a page that runs Mamba from safetensors never loads: other architectures and formats, kernels that no model needs,
+ * those of the other device, and the runtime of WASM where there is a GPU.
+ */
+const pages = {
+  WASM: /\/models\/src\/(?!mamba\.ts)[^/]+$|\/pytorch-zip\.ts$|\/(ops|scan)\/src\/(wasm|webgpu|webgpu-inference)\.ts$/,
+  WebGPU:
+    /\/models\/src\/(?!mamba\.ts)[^/]+$|\/pytorch-zip\.ts$|\/(ops|scan)\/src\/(webgpu|wasm|wasm-inference)\.ts$|\/wasm\/src\/index\.ts$/,
+} as const;
+
+/** Gzipped bytes of the JavaScript that a page with `load` of "elapid" ends up with, lazy parts included, by device. */
+async function scriptBytes(dependencies: RegExp[]): Promise<Record<keyof typeof pages, number>> {
   const bundle = await rolldown({
     input: join(root, "packages/elapid/src/index.ts"),
     platform: "browser",
@@ -58,7 +68,17 @@ async function scriptBytes(dependencies: RegExp[]): Promise<number> {
     logLevel: "silent",
   });
   const { output } = await bundle.generate({ minify: true });
-  return output.reduce((sum, chunk) => sum + (chunk.type === "chunk" ? gzipSync(chunk.code).length : 0), 0);
+  const chunks = new Map(output.flatMap((chunk) => (chunk.type === "chunk" ? [[chunk.fileName, chunk] as const] : [])));
+  const loaded = (name: string, never: RegExp, seen: Set<string>): Set<string> => {
+    const chunk = chunks.get(name);
+    if (chunk === undefined || seen.has(name) || never.test(chunk.facadeModuleId ?? "")) return seen;
+    seen.add(name);
+    for (const next of [...chunk.imports, ...chunk.dynamicImports]) loaded(next, never, seen);
+    return seen;
+  };
+  const bytes = (never: RegExp) =>
+    [...loaded("index.js", never, new Set())].reduce((sum, name) => sum + gzipSync(chunks.get(name)!.code).length, 0);
+  return { WASM: bytes(pages.WASM), WebGPU: bytes(pages.WebGPU) };
 }
 
 /** Bytes of the kernels of all packages, the larger variant of each: an engine loads one. */
@@ -81,8 +101,11 @@ function kilobytes(bytes: number): string {
 
 checkPacked();
 const core = await scriptBytes([/^(?!@elapid\/)@?[a-z]/]);
-checkSize("elapid, JavaScript, gzip", core, 60);
-console.log(`    with its dependencies ${kilobytes(await scriptBytes([]))}`);
+const whole = await scriptBytes([]);
+for (const device of Object.keys(pages) as (keyof typeof pages)[]) {
+  checkSize(`elapid on ${device}, JavaScript, gzip`, core[device], 60);
+  console.log(`    with its dependencies ${kilobytes(whole[device])}`);
+}
 checkSize("kernels, WebAssembly", await kernelBytes(), 300);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

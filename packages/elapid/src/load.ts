@@ -37,7 +37,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const files = await openSource(source, options);
   try {
     if (where instanceof Device) return await loadModel(files, where, { signal });
-    const device = await openDevice(where, options);
+    const device = await openDevice(where, { kernels: "inference", ...options });
     try {
       return await loadModel(files, device, { signal, ownsDevice: true });
     } catch (error) {
@@ -61,6 +61,7 @@ export async function openSource(source: ModelSource, options: OpenModelOptions 
 }
 
 const known = {
+  kernels: true,
   allowSoftware: true,
   device: true,
   dtype: true,

@@ -1,5 +1,6 @@
+import { sum, sumRows, valueAndGrad } from "@elapid/tensor";
 import { expect, test } from "vitest";
-import { openDevice, probeAdapter, UnsupportedError } from "./index.ts";
+import { load, openDevice, probeAdapter, UnsupportedError } from "./index.ts";
 import { choose } from "./open-device.ts";
 
 test("auto takes a GPU where there is one, else WASM, and says why", async () => {
@@ -34,13 +35,23 @@ test("opens WASM with the threads and SIMD build asked for", async () => {
   expect(device).toMatchObject({ kind: "wasm", reason: "asked for", description: "wasm: SIMD128, 1 thread" });
 });
 
-test("runs every op of a model by kernels on WASM", async () => {
-  using device = await openDevice("wasm", { strict: true });
-  const { load } = await import("./index.ts");
-  using lm = await load("@elapid/stories", { device });
-  let text = "";
-  for await (const piece of lm.generate("Once", { maxTokens: 4 })) text += piece;
-  expect(text).not.toBe("");
+test.each(["wasm", "webgpu"] as const)(
+  "runs every op of a model by the kernels that load brings to %s",
+  async (device) => {
+    using lm = await load("@elapid/stories", { device, strict: true, allowSoftware: true });
+    let text = "";
+    for await (const { text: piece } of lm.generate(["Once", "One day"], { maxTokens: 3 })) text += piece;
+    expect(text).not.toBe("");
+    expect((await lm.score([0, 433, 443])).tokens).toBe(2);
+  },
+);
+
+test("a device with the kernels of inference alone leaves gradients to their references, and says so", async () => {
+  const notices: string[] = [];
+  using device = await openDevice("wasm", { kernels: "inference", onNotice: (notice) => notices.push(notice) });
+  const { gradients } = valueAndGrad(() => sum(sumRows(device.tensor([1, 2], [2, 1]))), { x: device.tensor([1]) });
+  expect(await gradients.x.data()).toEqual(Float32Array.of(0));
+  expect(notices).toEqual([expect.stringContaining('"sum-rows" has no kernel on "wasm"')]);
 });
 
 test("refuses a kind that is none", async () => {

@@ -5,6 +5,8 @@ import type { AdapterReport } from "@elapid/webgpu";
 export interface OpenDeviceOptions extends DeviceOptions, Pick<WasmOptions, "threads" | "simd"> {
   /** Lets `"webgpu"` take an adapter that is a program on the CPU. Default `false`; `"auto"` never does. */
   readonly allowSoftware?: boolean;
+  /** Ops that get kernels: all, or only those that running a model needs, which is less to load. Default `"all"`. */
+  readonly kernels?: "all" | "inference";
 }
 
 /**
@@ -69,21 +71,35 @@ export function choose({ hardware, reason }: Pick<AdapterReport, "hardware" | "r
 // kernels are imported where they are wanted: a page that never asks for WebGPU never loads WGSL
 
 async function openGpu(options: OpenDeviceOptions): Promise<Device> {
-  const [{ openWebGpu }, ops, scan] = await Promise.all([
+  const { allowSoftware, kernels = "all" } = options;
+  const [{ openWebGpu }, ...lists] = await Promise.all([
     import("@elapid/webgpu"),
-    import("@elapid/ops/webgpu"),
-    import("@elapid/scan/webgpu"),
+    ...(kernels === "all"
+      ? [
+          import("@elapid/ops/webgpu").then((ops) => ops.kernels),
+          import("@elapid/scan/webgpu").then((scan) => scan.kernels),
+        ]
+      : [
+          import("@elapid/ops/webgpu/inference").then((ops) => ops.inferenceKernels),
+          import("@elapid/scan/webgpu/inference").then((scan) => scan.inferenceKernels),
+        ]),
   ]);
-  const { allowSoftware } = options;
-  return new Device(await openWebGpu({ kernels: [...ops.kernels, ...scan.kernels], allowSoftware }), options);
+  return new Device(await openWebGpu({ kernels: lists.flat(), allowSoftware }), options);
 }
 
 async function openCpu(options: OpenDeviceOptions): Promise<Device> {
-  const [{ openWasm }, ops, scan] = await Promise.all([
+  const { threads, simd, kernels = "all" } = options;
+  const [{ openWasm }, ...lists] = await Promise.all([
     import("@elapid/wasm"),
-    import("@elapid/ops/wasm"),
-    import("@elapid/scan/wasm"),
+    ...(kernels === "all"
+      ? [
+          import("@elapid/ops/wasm").then((ops) => ops.kernels),
+          import("@elapid/scan/wasm").then((scan) => scan.kernels),
+        ]
+      : [
+          import("@elapid/ops/wasm/inference").then((ops) => ops.inferenceKernels),
+          import("@elapid/scan/wasm/inference").then((scan) => scan.inferenceKernels),
+        ]),
   ]);
-  const { threads, simd } = options;
-  return new Device(await openWasm({ kernels: [...ops.kernels, ...scan.kernels], threads, simd }), options);
+  return new Device(await openWasm({ kernels: lists.flat(), threads, simd }), options);
 }

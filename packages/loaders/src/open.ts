@@ -1,7 +1,6 @@
 import { memorySource, type ByteSource, type ReadOptions } from "./bytes.ts";
 import { FetchError } from "./errors.ts";
 import { openFile } from "./file.ts";
-import { openPytorchZip } from "./pytorch-zip.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openUrl, type OpenUrlOptions } from "./url.ts";
 import type { Weights } from "./weights.ts";
@@ -54,7 +53,11 @@ export function isHttp(location: string | URL): boolean {
 export async function openWeights(source: ByteSource, options: ReadOptions = {}): Promise<Weights> {
   try {
     const start = await source.read(0, Math.min(8, source.size), options);
-    if (startsWith(start, [0x50, 0x4b, 0x03, 0x04])) return await openPytorchZip(source, options);
+    if (startsWith(start, [0x50, 0x4b, 0x03, 0x04])) {
+      // a tenth of a page's script, and few pages read such files
+      const { openPytorchZip } = await import("./pytorch-zip.ts");
+      return await openPytorchZip(source, options);
+    }
     refuseOtherFormats(source.name, start);
     return await openSafetensors(source, options);
   } catch (error) {

@@ -1,21 +1,17 @@
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
-import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
-import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
-import { ssdForward } from "./ssd/ssd.wasm.ts";
+import { inferenceKernels } from "./wasm-inference.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
 export const kernels = [
-  causalConv1dForward,
-  selectiveScanForward,
+  ...inferenceKernels,
   causalConv1dBackwardKernel,
   selectiveScanBackwardKernel,
-  ssdForward,
   mamba3Forward,
   ssdBackwardKernel,
   ...linearScanKernels,

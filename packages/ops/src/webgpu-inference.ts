@@ -1,0 +1,30 @@
+import type { Kernel } from "@elapid/webgpu";
+import { concatKernel } from "./copy/concat.wgsl.ts";
+import { sliceKernel } from "./copy/slice.wgsl.ts";
+import { crossEntropyRows } from "./cross-entropy/cross-entropy.rows.wgsl.ts";
+import { addKernel, mulKernel } from "./elementwise/binary.wgsl.ts";
+import { expKernel, negKernel, siluKernel, softplusKernel } from "./elementwise/unary.wgsl.ts";
+import { embeddingRows } from "./embedding/embedding.rows.wgsl.ts";
+import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
+import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
+import { matmulTiled } from "./matmul/matmul.tiled.wgsl.ts";
+import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
+
+/** WGSL kernels that running a model needs. Of several for one op, the first that suits a call runs. */
+export const inferenceKernels: readonly Kernel[] = [
+  matmulFewRows,
+  matmulTiled,
+  embeddingRows,
+  rmsNormRows,
+  addRmsNormRows,
+  layerNormRows,
+  crossEntropyRows,
+  expKernel,
+  negKernel,
+  siluKernel,
+  softplusKernel,
+  addKernel,
+  mulKernel,
+  sliceKernel,
+  concatKernel,
+];

@@ -1,0 +1,6 @@
+import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
+import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { ssdForward } from "./ssd/ssd.wasm.ts";
+
+/** The WebAssembly kernels of this package that running a model needs. */
+export const inferenceKernels = [causalConv1dForward, selectiveScanForward, ssdForward];
