@@ -1,4 +1,5 @@
-import type { Allocation, Backend, OpCall } from "@elapid/tensor";
+import type { OpCall } from "@elapid/tensor";
+import { ForwardingBackend } from "@elapid/testing/portable";
 
 /** What calls of an op took. */
 export interface OpTime {
@@ -10,54 +11,13 @@ export interface OpTime {
 }
 
 /** Notes how long every op takes; right for backends that run an op when it is called. */
-export class TimedBackend implements Backend {
-  readonly #inner: Backend;
+export class TimedBackend extends ForwardingBackend {
   readonly #times = new Map<string, OpTime>();
-
-  constructor(inner: Backend) {
-    this.#inner = inner;
-  }
-
-  get kind() {
-    return this.#inner.kind;
-  }
-
-  get description() {
-    return this.#inner.description;
-  }
-
-  get alignment() {
-    return this.#inner.alignment;
-  }
-
-  get liveBytes() {
-    return this.#inner.liveBytes;
-  }
-
-  get peakBytes() {
-    return this.#inner.peakBytes;
-  }
-
-  allocate(bytes: number, unit: number): Allocation {
-    return this.#inner.allocate(bytes, unit);
-  }
-
-  free(allocation: Allocation): void {
-    this.#inner.free(allocation);
-  }
-
-  write(allocation: Allocation, offset: number, bytes: Uint8Array): void {
-    this.#inner.write(allocation, offset, bytes);
-  }
-
-  read(allocation: Allocation, offset: number, length: number): Promise<Uint8Array> {
-    return this.#inner.read(allocation, offset, length);
-  }
 
   run(call: OpCall): "kernel" | "reference" {
     const { name } = call.op;
     const start = performance.now();
-    const by = this.#inner.run(call);
+    const by = this.inner.run(call);
     const { calls = 0, milliseconds = 0 } = this.#times.get(name) ?? {};
     this.#times.set(name, { op: name, calls: calls + 1, milliseconds: milliseconds + performance.now() - start, by });
     return by;
@@ -68,13 +28,5 @@ export class TimedBackend implements Backend {
     const times = [...this.#times.values()].toSorted((a, b) => b.milliseconds - a.milliseconds);
     this.#times.clear();
     return times;
-  }
-
-  finish(): Promise<void> {
-    return this.#inner.finish();
-  }
-
-  dispose(): void {
-    this.#inner.dispose();
   }
 }
