@@ -5,7 +5,7 @@ import type { AdapterReport } from "@elapid/webgpu";
 export interface OpenDeviceOptions extends DeviceOptions, Pick<WasmOptions, "threads" | "simd"> {
   /** Lets `"webgpu"` take an adapter that is a program on the CPU. Default `false`; `"auto"` never does. */
   readonly allowSoftware?: boolean;
-  /** Ops that get kernels: all, or only those that running a model needs, which is less to load. Default `"all"`. */
+  /** Ops that get kernels: all, or only those that running a model needs, which is less to load. Default `"all"`; `load` takes `"inference"`, so ask for `"all"` to train what it gives. */
   readonly kernels?: "all" | "inference";
 }
 
