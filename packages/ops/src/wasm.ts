@@ -6,6 +6,7 @@ import { layerNormBackwardKernel } from "./layer-norm/layer-norm.backward.wasm.t
 import { matmulBackwardKernels } from "./matmul/matmul.backward.wasm.ts";
 import { normKernel } from "./norm/norm.wasm.ts";
 import { optimiserKernels } from "./optimiser/optimiser.wasm.ts";
+import { repeatKernels } from "./repeat/repeat.wasm.ts";
 import { rmsNormBackwardKernel } from "./rms-norm/rms-norm.backward.wasm.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
@@ -17,6 +18,7 @@ export const kernels = [
   ...matmulBackwardKernels,
   padKernel,
   sumRowsKernel,
+  ...repeatKernels,
   embeddingBackwardKernel,
   rmsNormBackwardKernel,
   layerNormBackwardKernel,

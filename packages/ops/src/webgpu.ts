@@ -7,6 +7,7 @@ import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts"
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
 import { normKernel } from "./norm/norm.wgsl.ts";
 import { adamwKernel, emaKernel, sgdKernel } from "./optimiser/optimiser.wgsl.ts";
+import { repeatKernel, sumAxisKernel } from "./repeat/repeat.wgsl.ts";
 import { rmsNormBackwardRows } from "./rms-norm/rms-norm.backward.wgsl.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wgsl.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
@@ -16,6 +17,8 @@ export const kernels: readonly Kernel[] = [
   ...inferenceKernels,
   padKernel,
   sumRowsKernel,
+  repeatKernel,
+  sumAxisKernel,
   siluBackwardKernel,
   softplusBackwardKernel,
   crossEntropyBackwardRows,

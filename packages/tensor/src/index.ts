@@ -5,6 +5,7 @@ export { dispose } from "./dispose.ts";
 export { byteWidth, bytesOf, viewAs, type ArrayOf, type DType } from "./dtype.ts";
 export { add, binaryOps, mul } from "./elementary/binary.ts";
 export { concat, concatOp } from "./elementary/concat.ts";
+export { repeat, repeatOp, sumAxis, sumAxisOp } from "./elementary/repeat.ts";
 export { padOp, slice, sliceOp } from "./elementary/slice.ts";
 export { sum, sumRows, sumRowsOp } from "./elementary/sum.ts";
 export { exp, neg, unaryOps } from "./elementary/unary.ts";
