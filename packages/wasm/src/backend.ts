@@ -122,8 +122,8 @@ export class WasmBackend implements Backend {
   ): void {
     const { entry, units: count, cost, grain = 1, args: argsOf } = passes[pass];
     const args = argsOf(call);
-    const units = count(call.dims);
-    const steps = cost === undefined ? moved : units * cost(call.dims);
+    const units = count(call.dims, call.attributes);
+    const steps = cost === undefined ? moved : units * cost(call.dims, call.attributes);
     const chunks = Math.min(this.#pool.threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
     const chunkUnits = roundUp(Math.ceil(units / chunks), grain);
     try {

@@ -26,11 +26,11 @@ export interface KernelPass<D, A, I extends string, O extends string> {
   /** The exported function, `(begin: i32, end: i32, scratch: usize, ...args)`. */
   readonly entry: string;
   /** Number of independent pieces of work. A call does those from `begin` up to `end`. */
-  readonly units: (dims: D) => number;
+  readonly units: (dims: D, attributes: A) => number;
   /** Ranges are cut at multiples of this many units. Default 1. */
   readonly grain?: number;
   /** Elementary steps in a unit, such as multiply-adds; decides when threads pay off. Default: elements moved. */
-  readonly cost?: (dims: D) => number;
+  readonly cost?: (dims: D, attributes: A) => number;
   /** Up to 40 numbers that follow `scratch`; floats as `f32Bits(x)`. */
   readonly args: (call: KernelCall<D, A, I, O>) => readonly number[];
   /** Bytes that each thread gets for itself, at `scratch`; what they hold at first is undefined. Default 0. */

@@ -32,7 +32,7 @@ export function fromLanes(lanes: usize, rows: usize, channels: i32, places: i32,
 
 /** A block of 4 x 4 elements; strides are from row to row. */
 @inline
-function transpose(from: usize, fromStride: i32, to: usize, toStride: i32): void {
+export function transpose(from: usize, fromStride: i32, to: usize, toStride: i32): void {
   const a = v128.load(from);
   const b = v128.load(at(from, fromStride));
   const c = v128.load(at(from, fromStride * 2));
