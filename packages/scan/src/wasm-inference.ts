@@ -1,6 +1,7 @@
 import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { ssdChunkedForward } from "./ssd/ssd.chunked.wasm.ts";
 import { ssdForward } from "./ssd/ssd.wasm.ts";
 
 /** The WebAssembly kernels of this package that running a model needs. */
-export const inferenceKernels = [causalConv1dForward, selectiveScanForward, ssdForward];
+export const inferenceKernels = [causalConv1dForward, selectiveScanForward, ssdChunkedForward, ssdForward];

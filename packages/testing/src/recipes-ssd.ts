@@ -40,7 +40,7 @@ export const ssdRecipes: Readonly<Record<string, Recipe>> = {
           initialState: get("initial_states"),
           seqIdx: get("seq_idx"),
         },
-        { deltaSoftplus: attrs.dt_softplus === true, ...stepLimits(attrs) },
+        { deltaSoftplus: attrs.dt_softplus === true, ...stepLimits(attrs), chunkSize: Number(attrs.chunk_size ?? 0) },
       );
       return { y, final_state: finalState };
     },

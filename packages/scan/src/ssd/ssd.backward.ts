@@ -47,6 +47,6 @@ export const ssdBackward = defineOp({
     dlogDecay: "batch time heads",
     dinitialState: "batch heads headDim state",
   },
-  attributes: { deltaSoftplus: false, deltaMin: 0, deltaMax: Infinity },
+  attributes: { deltaSoftplus: false, deltaMin: 0, deltaMax: Infinity, chunkSize: 0 },
   reference: ssdBackwardReference,
 });

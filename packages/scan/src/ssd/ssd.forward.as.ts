@@ -8,12 +8,10 @@
  * Work: three multiply-adds for each `batch · time · heads · headDim · state`; memory traffic is that of the inputs and
  * outputs, with `B` and `C` once a head.
  */
-import { exp } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
-import { at, gather4, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
+import { at, load4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { finish, stepSizes } from "./ssd.steps.as.ts";
 
 /** Steps whose sizes are computed together. */
 const CHUNK = 32;
@@ -127,40 +125,10 @@ export function ssdForward(
   }
 }
 
-/** Step sizes and decays of `count` steps of a head, the first of which is at `first`. */
-@inline
-function stepSizes(
-  delta: usize, bias: usize, logDecay: usize, rate: usize, first: i32, heads: i32, count: i32,
-  plus: i32, lowest: v128, highest: v128, steps: usize, decays: usize,
-): void {
-  for (let i = 0; i < count; i += 4) {
-    const from = first + i * heads;
-    let d = gather4(at(delta, from), heads, count - i);
-    if (bias) d = f32x4.add(d, v128.load_splat<f32>(bias));
-    if (plus) d = softplus(d);
-    d = f32x4.min(f32x4.max(d, lowest), highest);
-    v128.store(at(steps, i), d);
-    const given = logDecay ? gather4(at(logDecay, from), heads, count - i) : f32x4.splat(0);
-    v128.store(at(decays, i), exp(madd(d, v128.load_splat<f32>(rate), given)));
-  }
-}
-
 /** Replaces the state at `h` by `decay · h + drive · B`. */
 @inline
 function advance(h: usize, decay: v128, drive: v128, B: v128): v128 {
   const next = madd(decay, v128.load(h), f32x4.mul(drive, B));
   v128.store(h, next);
   return next;
-}
-
-/** Adds what goes around the state, gates, and stores four channels from `p` on. */
-@inline
-function finish(
-  out: v128, input: v128, skip: usize, skips: usize, z: usize, y: usize, here: i32, p: i32, headDim: i32,
-): void {
-  let gated = out;
-  if (skip) gated = madd(v128.load_splat<f32>(skip), input, gated);
-  if (skips) gated = madd(load4(at(skips, p), headDim - p), input, gated);
-  if (z) gated = f32x4.mul(gated, silu(load4(at(z, here + p), headDim - p)));
-  store4(at(y, here + p), gated, headDim - p);
 }

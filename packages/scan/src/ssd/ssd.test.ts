@@ -20,7 +20,7 @@ import { describe, expect, test } from "vitest";
 import { ssd as op } from "./ssd.ts";
 
 const ranges = { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 2] } as const;
-const attributes = { deltaSoftplus: true, deltaMin: 0.06, deltaMax: 1.2 };
+const bounds = { deltaSoftplus: true, deltaMin: 0.06, deltaMax: 1.2 };
 const small = { batch: 2, time: 19, heads: 4, headDim: 5, groups: 2, state: 3 };
 const one = { ...small, batch: 1 };
 const optional = ["D", "channelD", "z", "deltaBias", "logDecay", "initialState", "mask", "seqIdx"];
@@ -49,6 +49,11 @@ function stepsOf(arrays: Arrays, { batch, time }: Sizes, kept: readonly number[]
   );
 }
 
+/** What `ssd` is linear in. */
+function pick({ u, initialState }: Arrays): Record<string, Float32Array> {
+  return { u, initialState };
+}
+
 /** The whole numbers `from` up to `to`. */
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
@@ -58,7 +63,11 @@ function without<T>(arrays: Readonly<Record<string, T>>, ...names: readonly stri
   return Object.fromEntries(Object.entries(arrays).filter(([name]) => !names.includes(name)));
 }
 
-describe.each(backends())("ssd on $name", ({ run, device }) => {
+const chunked = backends().flatMap((backend) => [0, 7].map((chunkSize) => ({ ...backend, chunkSize })));
+
+describe.each(chunked)("ssd on $name in chunks of $chunkSize", ({ run, device, chunkSize }) => {
+  const attributes = { ...bounds, chunkSize };
+
   test.each([...goldenCases("ssd_chunk_scan"), ...goldenCases("ssd_minimal")])(
     "matches $reference: $id",
     async (golden) => expectGolden(await device(), golden),
@@ -73,6 +82,7 @@ describe.each(backends())("ssd on $name", ({ run, device }) => {
         op,
         sizes,
         inputs: randomInputs(op, sizes, { seed: 2, ranges: { ...ranges, delta: [0.001, 0.1] }, without: optional }),
+        attributes: { chunkSize },
       }));
   });
 
@@ -91,7 +101,7 @@ describe.each(backends())("ssd on $name", ({ run, device }) => {
     { delta: [1e-6, 50], A: [-1e4, -1e-6], u: [-1e4, 1e4] },
   ] as const)("stays exact with delta in $delta, A in $A and u in $u", (extreme) => {
     const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, ...extreme }, without: ["deltaBias"] });
-    return expectMatchesReference(run, { op, sizes: small, inputs });
+    return expectMatchesReference(run, { op, sizes: small, inputs, attributes: { chunkSize } });
   });
 
   test("is causal: changing an input from step k on leaves y before k unchanged", () =>
@@ -141,7 +151,7 @@ describe.each(backends())("ssd on $name", ({ run, device }) => {
     expectClose(initialState, whole.finalState, { relative: 1e-5, label: "finalState" });
   });
 
-  test("packed sequences have the bits that they have alone", () =>
+  test("packed sequences give what they give alone", () =>
     fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: one.time - 1 }), { maxLength: 4 }), async (cuts) => {
         const bounds = [0, ...cuts.toSorted((a, b) => a - b), one.time];
@@ -154,8 +164,9 @@ describe.each(backends())("ssd on $name", ({ run, device }) => {
           const own = stepsOf(inputs, one, steps);
           const given = i === 0 ? without(own, "seqIdx") : without(own, "seqIdx", "initialState");
           const alone = await run(op, { ...one, time: steps.length }, given, attributes);
-          expect(stepsOf(packed, one, steps).y).toEqual(alone.y);
-          if (i === bounds.length - 2) expect(packed.finalState).toEqual(alone.finalState);
+          expectClose(stepsOf(packed, one, steps).y, alone.y, { relative: 1e-5, label: `y of sequence ${i}` });
+          if (i < bounds.length - 2) continue;
+          expectClose(packed.finalState, alone.finalState, { relative: 1e-5, label: "finalState" });
         }
       }),
       tries,
@@ -179,13 +190,44 @@ describe.each(backends())("ssd on $name", ({ run, device }) => {
           const steps = range(0, one.time).filter((t) => kept[t]);
           const dense = without(stepsOf(inputs, one, steps), "mask");
           const alone = await run(op, { ...one, time: steps.length }, dense, attributes);
-          expect(stepsOf(padded, one, steps).y).toEqual(alone.y);
-          expect(padded.finalState).toEqual(alone.finalState);
+          expectClose(stepsOf(padded, one, steps).y, alone.y, { relative: 1e-5, label: "y" });
+          expectClose(padded.finalState, alone.finalState, { relative: 1e-5, label: "finalState" });
           const ignored = range(0, one.time).filter((t) => !kept[t]);
           const width = one.heads * one.headDim;
           expect(stepsOf(padded, one, ignored).y).toEqual(new Float32Array(ignored.length * width));
         },
       ),
+      tries,
+    ));
+
+  test("gives the same for any size of chunk", () =>
+    fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 2 * small.time }), seeds, async (size, seed) => {
+        const inputs = randomInputs(op, small, { seed, ranges });
+        const expected = await run(op, small, inputs, attributes);
+        const actual = await run(op, small, inputs, { ...bounds, chunkSize: size });
+        for (const name in expected) expectClose(actual[name], expected[name], { relative: 1e-5, label: name });
+      }),
+      tries,
+    ));
+
+  test("is linear in u and the initial state", () =>
+    fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const [first, second] = [seed, seed + 1].map((each) => randomInputs(op, small, { seed: each, ranges }));
+        const added = (name: string) => first[name].map((value, i) => value + second[name][i]);
+        const inputs = { ...second, ...without(first, "u", "initialState") };
+        const sum = { ...inputs, u: added("u"), initialState: added("initialState") };
+        const [a, b, both] = await Promise.all(
+          [{ ...inputs, ...pick(first) }, { ...inputs, ...pick(second) }, sum].map((each) =>
+            run(op, small, each, attributes),
+          ),
+        );
+        for (const name in both) {
+          const expected = a[name].map((value, i) => value + b[name][i]);
+          expectClose(both[name], expected, { relative: 1e-5, label: name });
+        }
+      }),
       tries,
     ));
 
@@ -302,6 +344,9 @@ describe("misuse", () => {
   test("names groups that do not divide the heads, and bounds that hold nothing", () => {
     expect(() => op({ ...inputs, B: zeros(1, 5, 3, 6), C: zeros(1, 5, 3, 6) })).toThrow(
       new RangeError('Cannot run "ssd": "heads" is 4 but a multiple of "groups", 3, was needed'),
+    );
+    expect(() => op(inputs, { chunkSize: 1.5 })).toThrow(
+      new RangeError('Cannot run "ssd": chunkSize is 1.5 but a whole number from 0 on was needed'),
     );
     expect(() => op(inputs, { deltaMin: 2, deltaMax: 1 })).toThrow(
       new RangeError('Cannot run "ssd": deltaMin is 2 but at most deltaMax, 1, was needed'),

@@ -13,7 +13,8 @@ import { ssdReference } from "./ssd.reference.ts";
  * Softplus is applied when the attribute `deltaSoftplus` is set. Head `i` takes the `B` and `C` of group
  * `floor(i / (heads / groups))`. `D` is a number a head, `channelD` one a channel of a head; `logDecay` is for decays that
  * come with the token, not from a rate `A`. Order and signs are those of `mamba_chunk_scan_combined` of
- * state-spaces/mamba; its chunk size does not change the result and is no attribute.
+ * state-spaces/mamba. `chunkSize` is the number of steps that are computed as one matrix product; 0 leaves it to the
+ * device, which then computes short sequences step by step. It changes the result by rounding alone.
  *
  * Packed sequences: the state is zeroed before a step whose `seqIdx` differs from that of the step before. A step whose
  * `mask` is 0 is padding: it leaves the state as it is, its `y` is 0, and its `seqIdx` is not looked at. One token is
@@ -25,7 +26,7 @@ import { ssdReference } from "./ssd.reference.ts";
  * ```
  *
  * @throws TypeError if two inputs disagree on the size of a named dimension.
- * @throws RangeError if `heads` is no multiple of `groups`, or `deltaMin` is above `deltaMax`.
+ * @throws RangeError if `heads` is no multiple of `groups`, `deltaMin` is above `deltaMax`, or `chunkSize` is no whole number from 0 on.
  */
 export const ssd = defineOp({
   name: "ssd",
@@ -45,13 +46,16 @@ export const ssd = defineOp({
     seqIdx: optionalInts("batch time"),
   },
   outputs: { y: "batch time heads headDim", finalState: "batch heads headDim state" },
-  attributes: { deltaSoftplus: false, deltaMin: 0, deltaMax: Infinity },
-  check: ({ heads, groups }, { deltaMin, deltaMax }) => {
+  attributes: { deltaSoftplus: false, deltaMin: 0, deltaMax: Infinity, chunkSize: 0 },
+  check: ({ heads, groups }, { deltaMin, deltaMax, chunkSize }) => {
     if (heads % groups !== 0) {
       throw new RangeError(`Cannot run "ssd": "heads" is ${heads} but a multiple of "groups", ${groups}, was needed`);
     }
     if (!(deltaMin <= deltaMax)) {
       throw new RangeError(`Cannot run "ssd": deltaMin is ${deltaMin} but at most deltaMax, ${deltaMax}, was needed`);
+    }
+    if (!Number.isInteger(chunkSize) || chunkSize < 0) {
+      throw new RangeError(`Cannot run "ssd": chunkSize is ${chunkSize} but a whole number from 0 on was needed`);
     }
   },
   reference: ssdReference,
