@@ -14,6 +14,8 @@ export interface CausalConv1dInput {
   readonly initialState?: Tensor | undefined; // batch channels window
   /** Integers, 0 where a step is padding. */
   readonly mask?: Tensor | undefined; // batch time
+  /** Integers, numbers of packed sequences: one begins wherever the number changes, and its window with it. */
+  readonly seqIdx?: Tensor | undefined; // batch time
 }
 
 /** Causal depthwise convolution over time. The weight keeps the shape that PyTorch's Conv1d gives it, `channels 1 width`. */
@@ -30,9 +32,9 @@ export class CausalConv1d extends Module {
     this.activation = activation;
   }
 
-  forward({ x, initialState, mask }: CausalConv1dInput): { y: Tensor; finalState: Tensor } {
+  forward({ x, initialState, mask, seqIdx }: CausalConv1dInput): { y: Tensor; finalState: Tensor } {
     const [channels, , width] = this.weight.shape;
     const weight = this.weight.reshape([channels, width]);
-    return causalConv1d({ x, weight, bias: this.bias, initialState, mask }, { activation: this.activation });
+    return causalConv1d({ x, weight, bias: this.bias, initialState, mask, seqIdx }, { activation: this.activation });
   }
 }

@@ -1,4 +1,5 @@
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
+import { rollKernel } from "./causal-conv1d/roll.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
@@ -11,6 +12,7 @@ import { inferenceKernels } from "./wasm-inference.ts";
 export const kernels = [
   ...inferenceKernels,
   causalConv1dBackwardKernel,
+  rollKernel,
   selectiveScanBackwardKernel,
   mamba3Forward,
   ssdBackwardKernel,

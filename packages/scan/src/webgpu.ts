@@ -1,5 +1,6 @@
 import type { Kernel } from "@elapid/webgpu";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wgsl.ts";
+import { rollKernel } from "./causal-conv1d/roll.wgsl.ts";
 import { complexLinearScanBackwardKernel } from "./linear-scan/complex-linear-scan.backward.wgsl.ts";
 import { complexLinearScanForward } from "./linear-scan/complex-linear-scan.forward.wgsl.ts";
 import { linearScanBackwardKernel } from "./linear-scan/linear-scan.backward.wgsl.ts";
@@ -14,6 +15,7 @@ import { inferenceKernels } from "./webgpu-inference.ts";
 export const kernels: readonly Kernel[] = [
   ...inferenceKernels,
   causalConv1dBackwardKernel,
+  rollKernel,
   selectiveScanBackwardKernel,
   scanSumForward,
   scanMaxForward,

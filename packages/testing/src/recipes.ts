@@ -1,6 +1,5 @@
 import { crossEntropy } from "@elapid/ops";
-import { causalConv1d, selectiveScan } from "@elapid/scan";
-import { concat } from "@elapid/tensor";
+import { causalConv1d, causalConv1dUpdate, selectiveScan } from "@elapid/scan";
 import { channelsFirst, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
 import { mamba3Recipes } from "./recipes-mamba3.ts";
@@ -83,10 +82,15 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   },
 
   causal_conv1d: {
-    unsupported: ({ attrs }) => (attrs.seq_idx === true ? "packed sequences (seq_idx)" : undefined),
     run: ({ get, channelsLast, attrs }) => {
       const { y, finalState } = causalConv1d(
-        { x: channelsLast("x")!, weight: get("weight")!, bias: get("bias"), initialState: get("initial_state") },
+        {
+          x: channelsLast("x")!,
+          weight: get("weight")!,
+          bias: get("bias"),
+          initialState: get("initial_state"),
+          seqIdx: get("seq_idx"),
+        },
         { activation: String(attrs.activation) },
       );
       return { y: channelsFirst(y), final_state: finalState };
@@ -94,23 +98,15 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   },
 
   causal_conv1d_update: {
-    unsupported: ({ attrs }) => (attrs.circular === true ? "circular state (cache_seqlens)" : undefined),
-    run: ({ get, channelsLast, attrs }) => {
-      const state = get("state")!;
-      const weight = get("weight")!;
-      const given = get("x")!;
-      const { shape } = given;
-      const past = weight.shape[1] - 1;
-      const held = state.shape[2];
+    run: ({ get, channelsLast, values, attrs }) => {
+      const { shape } = values.x;
       // one step comes without an axis of time
-      const x = shape.length === 2 ? given.reshape([shape[0], 1, shape[1]]) : channelsLast("x")!;
-      const { y } = causalConv1d(
-        { x, weight, bias: get("bias"), initialState: state.slice(2, held - past, held) },
-        { activation: String(attrs.activation) },
+      const x = shape.length === 2 ? get("x")!.reshape([shape[0], 1, shape[1]]) : channelsLast("x")!;
+      const { y, state } = causalConv1dUpdate(
+        { x, state: get("state")!, weight: get("weight")!, bias: get("bias"), cacheSeqlens: get("cache_seqlens") },
+        { activation: attrs.activation === "silu" ? "silu" : "none" },
       );
-      const time = x.shape[1];
-      const inputs = concat([state, given.reshape([shape[0], shape[1], time])], 2);
-      return { y: channelsFirst(y), new_state: inputs.slice(2, time, time + held) };
+      return { y: channelsFirst(y), new_state: state };
     },
   },
 

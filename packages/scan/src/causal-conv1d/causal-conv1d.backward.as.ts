@@ -17,7 +17,7 @@ const CHANNELS = 32;
 export function causalConv1dBackward(
   begin: i32, end: i32, scratch: usize,
   batch: i32, time: i32, inner: i32, width: i32,
-  x: usize, weight: usize, bias: usize, initialState: usize, mask: usize, dy: usize, dfinalState: usize,
+  x: usize, weight: usize, bias: usize, initialState: usize, mask: usize, seqIdx: usize, dy: usize, dfinalState: usize,
   dx: usize, dweight: usize, dbias: usize, dinitialState: usize,
   activate: i32,
 ): void {
@@ -42,12 +42,24 @@ export function causalConv1dBackward(
       memory.fill(windows, 0, (<usize>size) << 3); // and their gradients
       if (initialState) toLanes(at(initialState, channels), at(windows, 4), last - first, past, width);
 
-      let step = 0; // padding is none
+      let step = 0; // of the sequence; padding is none
+      let state = at(dinitialState, channels); // what the sequence began with; later ones began with nothing
+      let sequence = 0;
       for (let t = 0; t < time; t++) {
         const row = b * time + t;
         if (mask != 0 && load<i32>(at(mask, row)) == 0) {
           memory.fill(at(dx, row * inner + first), 0, (<usize>(last - first)) << 2);
           continue;
+        }
+        if (seqIdx) {
+          const id = load<i32>(at(seqIdx, row));
+          if (step > 0 && id != sequence) {
+            finish(dx, state, 0, grads, recent, step, first, last, inner, past);
+            memory.fill(windows, 0, (<usize>size) << 3);
+            step = 0;
+            state = 0;
+          }
+          sequence = id;
         }
         const leaving = past == 0 ? row : load<i32>(at(recent, step % past));
         if (past > 0) store<i32>(at(recent, step % past), row);
@@ -61,27 +73,44 @@ export function causalConv1dBackward(
           if (activate) ds = f32x4.mul(ds, siluSlope(sum));
           v128.store(at(biasSums, e - first), f32x4.add(v128.load(at(biasSums, e - first)), ds));
           const complete = spread(at(windows, place), at(taps, place), at(tapSums, place), at(grads, place), ds, width);
-          if (step < past) scatter4(at(dinitialState, channels + (e - first) * past + step), past, complete, count);
+          if (step < past) putState(state, (e - first) * past + step, past, complete, count);
           else store4(at(dx, leaving * inner + e), complete, count);
         }
         step++;
       }
 
-      for (let k = 0; k < past; k++, step++) {
-        for (let e = first; e < last; e += 4) {
-          const count = last - e;
-          let grad = v128.load(at(grads, (e - first) * width + k * 4));
-          const channel = channels + (e - first) * past;
-          if (dfinalState) grad = f32x4.add(grad, gather4(at(dfinalState, channel + k), past, count));
-          if (step < past) scatter4(at(dinitialState, channel + step), past, grad, count);
-          else store4(at(dx, load<i32>(at(recent, step % past)) * inner + e), grad, count);
-        }
-      }
+      const after = dfinalState ? at(dfinalState, channels) : 0;
+      finish(dx, state, after, grads, recent, step, first, last, inner, past);
     }
 
     fromLanes(tapSums, at(dweight, first * width), last - first, width, width);
     memory.copy(at(dbias, first), biasSums, (<usize>(last - first)) << 2);
   }
+}
+
+/** The inputs that are in the windows as a sequence ends have their gradients, and what the state after it adds. */
+function finish(
+  dx: usize, state: usize, after: usize,
+  grads: usize, recent: usize,
+  steps: i32,
+  first: i32, last: i32, inner: i32, past: i32,
+): void {
+  for (let k = 0; k < past; k++) {
+    const step = steps + k;
+    for (let e = first; e < last; e += 4) {
+      const count = last - e;
+      const channel = (e - first) * past;
+      let grad = v128.load(at(grads, (e - first) * (past + 1) + k * 4));
+      if (after) grad = f32x4.add(grad, gather4(at(after, channel + k), past, count));
+      if (step < past) putState(state, channel + step, past, grad, count);
+      else store4(at(dx, load<i32>(at(recent, step % past)) * inner + e), grad, count);
+    }
+  }
+}
+
+@inline
+function putState(state: usize, place: i32, past: i32, grad: v128, count: i32): void {
+  if (state) scatter4(at(state, place), past, grad, count);
 }
 
 /** Moves the window on by one input; gives the sum over it. */

@@ -1,15 +1,17 @@
 import {
   backends,
+  expectGradients,
   expectMatchesReference,
   expectNaNsOfReference,
   expectSameBitsOnThreads,
   randomInputs,
 } from "@elapid/testing";
 import { describe, expect, test } from "vitest";
+import { causalConv1d } from "./causal-conv1d.ts";
 import { causalConv1dBackward as op } from "./causal-conv1d.backward.ts";
 
-const ranges = { mask: [0, 1] } as const;
-const optional = ["bias", "initialState", "mask", "dy", "dfinalState"];
+const ranges = { mask: [0, 1], seqIdx: [0, 2] } as const;
+const optional = ["bias", "initialState", "mask", "seqIdx", "dy", "dfinalState"];
 const small = { batch: 2, time: 23, inner: 5, width: 4 };
 const large = { batch: 2, time: 129, inner: 257, width: 4 };
 const shapes = [
@@ -48,6 +50,13 @@ describe.each(backends())("gradient of causalConv1d on $name", ({ run }) => {
     }),
   );
 
+  test("matches the reference with sequences longer than a chunk of steps, and padding between them", () => {
+    const sizes = { batch: 2, time: 130, inner: 5, width: 4 };
+    const inputs = randomInputs(op, sizes, { seed: 8, ranges });
+    const seqIdx = inputs.seqIdx.map((_, row) => Math.floor((row % 130) / 43));
+    return expectMatchesReference(run, { op, sizes, inputs: { ...inputs, seqIdx } });
+  });
+
   test("with no steps hands the gradient of the state on as it is", async () => {
     const sizes = { ...small, time: 0 };
     const inputs = randomInputs(op, sizes, { seed: 4 });
@@ -69,6 +78,15 @@ describe.each(backends())("gradient of causalConv1d on $name", ({ run }) => {
     expect(await run(op, small, inputs)).toEqual(await run(op, small, inputs));
   });
 });
+
+test.each([{}, { without: ["mask", "seqIdx"] }, { without: ["initialState", "bias"] }])(
+  "gradients of causalConv1d agree with finite differences, %o",
+  (options) => {
+    const sizes = { batch: 2, time: 7, inner: 2, width: 3 };
+    const inputs = randomInputs(causalConv1d, sizes, { seed: 9, ranges, ...options });
+    return expectGradients({ op: causalConv1d, sizes, inputs, attributes: { activation: "silu" } });
+  },
+);
 
 test("the gradient of causalConv1d has the same bits on any number of threads", () =>
   expectSameBitsOnThreads({

@@ -22,6 +22,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
     inputs.bias,
     inputs.initialState,
     inputs.mask,
+    inputs.seqIdx,
     inputs.dy,
     inputs.dfinalState,
     outputs.dx,

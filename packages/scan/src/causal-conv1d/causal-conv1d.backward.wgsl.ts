@@ -1,6 +1,7 @@
 import { defineKernel, groupIndex, wgsl } from "@elapid/webgpu";
 import { causalConv1dBackward } from "./causal-conv1d.backward.ts";
 import { siluSlope } from "./silu-slope.wgsl.ts";
+import { windows } from "./window.wgsl.ts";
 
 const WORKGROUP = 64;
 /** Steps that an invocation walks. */
@@ -21,18 +22,18 @@ const chunksOf = (time: number) => Math.ceil(time / CHUNK);
  * the least possible is 2 loads and 1 store, 12 bytes.
  */
 export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
+  // ds, then the shares: one tensor, as a pass binds eight
   scratch: {
-    ds: ({ batch, time, inner }) => batch * time * inner,
-    shares: ({ batch, time, inner, width }) => batch * chunksOf(time) * inner * (width + 1),
+    sums: ({ batch, time, inner, width }) => batch * inner * (time + chunksOf(time) * (width + 1)),
   },
   passes: [
     {
-      binds: ["x", "weight", "bias", "initialState", "mask", "dy", "ds", "shares"],
+      binds: ["x", "weight", "bias", "initialState", "mask", "seqIdx", "dy", "sums"],
       workgroups: ({ batch, time, inner }) => Math.ceil((batch * chunksOf(time) * inner) / WORKGROUP),
       source: ({ width }, { attributes }) => wgsl`
         ${groupIndex}
         ${siluSlope}
-        const past = ${width - 1}u;
+        ${windows(width)}
 
         @compute @workgroup_size(${WORKGROUP})
         fn main(
@@ -47,21 +48,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
           let b = i / dims.inner / chunks;
           let first = i / dims.inner % chunks * ${CHUNK};
 
-          var window = array<f32, ${width}>(); // oldest first, the current input last
-          var missing = past; // of the inputs before the chunk
-          for (var t = first; t > 0 && missing > 0; t--) {
-            let row = b * dims.time + t - 1;
-            if (hasMask) {
-              if (mask[row] == 0) { continue; }
-            }
-            window[missing] = x[row * dims.inner + e];
-            missing--;
-          }
-          if (hasInitialState) {
-            let channel = (b * dims.inner + e) * past;
-            for (var k = 0u; k < missing; k++) { window[missing - k] = initialState[channel + past - 1 - k]; }
-          }
-
+          var window = windowBefore(b, e, first);
           var taps = array<f32, ${width}>();
           for (var k = 0u; k <= past; k++) { taps[k] = weight[e * ${width} + k]; }
           var tapShares = array<f32, ${width}>();
@@ -72,28 +59,28 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
             if (hasMask) {
               if (mask[row] == 0) { continue; }
             }
-            for (var k = 0u; k < past; k++) { window[k] = window[k + 1]; }
-            window[past] = x[at];
+            enter(&window, row, x[at]);
             if (hasDy) {
               var share = dy[at];
               if (${attributes.activation === "silu"}) {
                 var sum = 0.0;
                 if (hasBias) { sum = bias[e]; }
-                for (var k = 0u; k <= past; k++) { sum = fma(taps[k], window[k], sum); }
+                for (var k = 0u; k <= past; k++) { sum = fma(taps[k], window.inputs[k], sum); }
                 share *= siluSlope(sum);
               }
-              for (var k = 0u; k <= past; k++) { tapShares[k] = fma(share, window[k], tapShares[k]); }
+              for (var k = 0u; k <= past; k++) { tapShares[k] = fma(share, window.inputs[k], tapShares[k]); }
               biasShare += share;
-              ds[at] = share;
+              sums[at] = share;
             }
           }
-          for (var k = 0u; k <= past; k++) { shares[i * ${width + 1} + k] = tapShares[k]; }
-          shares[i * ${width + 1} + ${width}] = biasShare;
+          let shares = dims.batch * dims.time * dims.inner + i * ${width + 1};
+          for (var k = 0u; k <= past; k++) { sums[shares + k] = tapShares[k]; }
+          sums[shares + ${width}] = biasShare;
         }
       `,
     },
     {
-      binds: ["weight", "mask", "dfinalState", "ds", "dx", "dinitialState"],
+      binds: ["weight", "mask", "seqIdx", "dfinalState", "sums", "dx", "dinitialState"],
       // the first chunk has the state to write even where there are no steps
       workgroups: ({ batch, time, inner }) => Math.ceil((batch * Math.max(chunksOf(time), 1) * inner) / WORKGROUP),
       source: ({ width }) => wgsl`
@@ -115,15 +102,25 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
           let end = min(first + ${CHUNK}, dims.time);
           let channel = (b * dims.inner + e) * past;
 
-          // window[k]: ds of the k-th step from here on; "found" of them exist
+          // window[k]: ds of the k-th step of the sequence from here on; "found" of them exist
           var window = array<f32, ${width}>();
           var found = 0u;
-          for (var t = end; t < dims.time && found < past; t++) {
+          var begun = false;
+          var sequence = 0; // that of the first of them
+          var isLast = true; // sequence of the row
+          for (var t = end; t < dims.time && (found < past || (hasSeqIdx && !begun)); t++) {
             let row = b * dims.time + t;
             if (hasMask) {
               if (mask[row] == 0) { continue; }
             }
-            if (hasDy) { window[found] = ds[row * dims.inner + e]; }
+            if (hasSeqIdx) {
+              if (!begun) { sequence = seqIdx[row]; }
+              begun = true;
+              isLast = seqIdx[row] == sequence;
+              if (!isLast) { break; }
+            }
+            if (found == past) { break; }
+            if (hasDy) { window[found] = sums[row * dims.inner + e]; }
             found++;
           }
           var taps = array<f32, ${width}>();
@@ -138,14 +135,23 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
                 continue;
               }
             }
+            if (hasSeqIdx) {
+              if (begun && seqIdx[row] != sequence) {
+                window = array<f32, ${width}>();
+                found = 0;
+                isLast = false;
+              }
+              sequence = seqIdx[row];
+              begun = true;
+            }
             for (var k = past; k > 0; k--) { window[k] = window[k - 1]; }
             var grad = 0.0;
             if (hasDfinalState) {
-              if (found < past) { grad = dfinalState[channel + past - 1 - found]; }
+              if (isLast && found < past) { grad = dfinalState[channel + past - 1 - found]; }
             }
             found = min(found + 1, ${width});
             if (hasDy) {
-              window[0] = ds[at];
+              window[0] = sums[at];
               for (var k = 0u; k < found; k++) { grad = fma(window[k], taps[past - k], grad); }
             }
             dx[at] = grad;
@@ -156,7 +162,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
             for (var k = past; k > 0; k--) { window[k] = window[k - 1]; }
             var grad = 0.0;
             if (hasDfinalState) {
-              if (found < past) { grad = dfinalState[channel + past - 1 - found]; }
+              if (isLast && found < past) { grad = dfinalState[channel + past - 1 - found]; }
             }
             found = min(found + 1, ${width});
             if (hasDy) {
@@ -168,7 +174,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
       `,
     },
     {
-      binds: ["shares", "dweight", "dbias"],
+      binds: ["sums", "dweight", "dbias"],
       workgroups: ({ inner, width }) => Math.ceil((inner * (width + 1)) / WORKGROUP),
       source: ({ width }) => wgsl`
         ${groupIndex}
@@ -183,7 +189,8 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
           if (i >= count) { return; }
           let rows = dims.batch * ((dims.time + ${CHUNK - 1}) / ${CHUNK});
           var sum = 0.0;
-          for (var r = 0u; r < rows; r++) { sum += shares[r * count + i]; }
+          let shares = dims.batch * dims.time * dims.inner + i;
+          for (var r = 0u; r < rows; r++) { sum += sums[shares + r * count]; }
           let e = i / ${width + 1};
           let k = i % ${width + 1};
           if (k < ${width}) { dweight[e * ${width} + k] = sum; } else { dbias[e] = sum; }

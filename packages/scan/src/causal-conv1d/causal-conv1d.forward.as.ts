@@ -15,7 +15,7 @@ const CHANNELS = 32;
 export function causalConv1dForward(
   begin: i32, end: i32, scratch: usize,
   time: i32, inner: i32, width: i32,
-  x: usize, weight: usize, bias: usize, initialState: usize, mask: usize,
+  x: usize, weight: usize, bias: usize, initialState: usize, mask: usize, seqIdx: usize,
   y: usize, finalState: usize,
   activate: i32,
 ): void {
@@ -37,9 +37,17 @@ export function causalConv1dForward(
     if (initialState) toLanes(at(initialState, channels), window, last - first, past, width);
     else memory.fill(windows, 0, (<usize>CHANNELS * width) << 2);
 
+    let sequence = 0;
+    let begun = false;
     for (let t = 0; t < time; t++) {
       const row = b * time + t;
       const ignored = mask != 0 && load<i32>(at(mask, row)) == 0;
+      if (seqIdx != 0 && !ignored) {
+        const id = load<i32>(at(seqIdx, row));
+        if (begun && id != sequence) memory.fill(windows, 0, (<usize>CHANNELS * width) << 2);
+        sequence = id;
+        begun = true;
+      }
       for (let e = first; e < last; e += 4) {
         const count = last - e;
         const here = row * inner + e;

@@ -18,8 +18,8 @@ import { causalConv1d as op } from "./causal-conv1d.ts";
 
 const small = { batch: 2, time: 19, inner: 5, width: 4 };
 const silu = { activation: "silu" };
-const masked = { mask: [0, 1] } as const;
-const unmasked = { without: ["mask"] };
+const masked = { mask: [0, 1], seqIdx: [0, 2] } as const;
+const unmasked = { without: ["mask", "seqIdx"] };
 
 const shapes = [
   { batch: 1, time: 1, inner: 1, width: 1 },
@@ -58,11 +58,11 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
       expectMatchesReference(run, {
         op,
         sizes,
-        inputs: randomInputs(op, sizes, { seed: 2, without: ["bias", "initialState", "mask"] }),
+        inputs: randomInputs(op, sizes, { seed: 2, without: ["bias", "initialState", "mask", "seqIdx"] }),
       }));
   });
 
-  test.each(["bias", "initialState", "mask"])("matches the reference without %s", (left) =>
+  test.each(["bias", "initialState", "mask", "seqIdx"])("matches the reference without %s", (left) =>
     expectMatchesReference(run, {
       op,
       sizes: small,
@@ -117,7 +117,7 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
         async (kept, seed) => {
           const sizes = { ...small, batch: 1 };
           const { inner } = sizes;
-          const { mask: _, ...inputs } = randomInputs(op, sizes, { seed });
+          const inputs = randomInputs(op, sizes, { seed, ...unmasked });
           const mask = Float32Array.from(kept, Number);
           const spoilt = inputs.x.map((value, i) => (kept[Math.floor(i / inner)] ? value : NaN));
           const padded = await run(op, sizes, { ...inputs, x: spoilt, mask }, silu);
@@ -134,10 +134,70 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
       tries,
     ));
 
+  test("packed sequences are the same sequences one by one, padding between them or not", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 6 }), seeds, async (lengths, seed) => {
+        const time = lengths.reduce((sum, length) => sum + length, 0);
+        const sizes = { ...small, batch: 1, time };
+        const { inner } = sizes;
+        const inputs = randomInputs(op, sizes, { seed, without: ["seqIdx"], ranges: masked });
+        const seqIdx = Float32Array.from(lengths.flatMap((length, i) => Array<number>(length).fill(i)));
+        const packed = await run(op, sizes, { ...inputs, seqIdx }, silu);
+        // a sequence of padding alone does not count
+        const isReal = (from: number, to: number) => inputs.mask.subarray(from, to).some((value) => value !== 0);
+        let from = 0;
+        let [isFirst, last] = [true, inputs.initialState];
+        for (const length of lengths) {
+          const to = from + length;
+          if (isReal(from, to)) {
+            const { initialState, ...rest } = inputs;
+            const own = { ...rest, x: inputs.x.slice(from * inner, to * inner), mask: inputs.mask.slice(from, to) };
+            const alone = await run(op, { ...sizes, time: length }, isFirst ? { ...own, initialState } : own, silu);
+            expect(packed.y.slice(from * inner, to * inner)).toEqual(alone.y);
+            [isFirst, last] = [false, alone.finalState];
+          }
+          from = to;
+        }
+        expect(packed.finalState).toEqual(last);
+      }),
+      tries,
+    ));
+
+  test("gives every channel the same bits wherever it stands among the others", () =>
+    fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 }), async (chosen) => {
+        const inputs = randomInputs(op, small, { seed: 11, ranges: masked });
+        const pick = (values: Float32Array, stride: number) =>
+          Float32Array.from(
+            Array.from({ length: values.length / stride / small.inner }, (_, row) =>
+              chosen.map((e) => [
+                ...values.subarray((row * small.inner + e) * stride, (row * small.inner + e + 1) * stride),
+              ]),
+            ).flat(2),
+          );
+        const whole = await run(op, small, inputs, silu);
+        const part = await run(
+          op,
+          { ...small, inner: chosen.length },
+          {
+            ...inputs,
+            x: pick(inputs.x, 1),
+            weight: pick(inputs.weight, 4),
+            bias: pick(inputs.bias, 1),
+            initialState: pick(inputs.initialState, 3),
+          },
+          silu,
+        );
+        expect(part.y).toEqual(pick(whole.y, 1));
+        expect(part.finalState).toEqual(pick(whole.finalState, 3));
+      }),
+      tries,
+    ));
+
   test("is linear in x and the window together without activation and bias", () =>
     fc.assert(
       fc.asyncProperty(seeds, async (seed) => {
-        const inputs = randomInputs(op, small, { seed, without: ["bias", "mask"] });
+        const inputs = randomInputs(op, small, { seed, without: ["bias", "mask", "seqIdx"] });
         const other = randomInputs(op, small, { seed: seed + 1 });
         const sum = (name: string) => inputs[name].map((value, i) => value + other[name][i]);
         const a = await run(op, small, inputs);

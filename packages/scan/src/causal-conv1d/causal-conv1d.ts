@@ -13,6 +13,9 @@ import { causalConv1dReference } from "./causal-conv1d.reference.ts";
  *
  * A step whose `mask` is 0 is padding: it does not enter the window and its `y` is 0.
  *
+ * With `seqIdx` a row holds several sequences, and one begins wherever the number changes: inputs before it are 0.
+ * `initialState` belongs to the first sequence of a row, and `finalState` is that of the last.
+ *
  * @throws TypeError if two inputs disagree on the size of a named dimension, RangeError for another activation.
  */
 export const causalConv1d = defineOp({
@@ -23,6 +26,7 @@ export const causalConv1d = defineOp({
     bias: optional("inner"),
     initialState: optional("batch inner window"),
     mask: optionalInts("batch time"),
+    seqIdx: optionalInts("batch time"),
   },
   outputs: { y: "batch time inner", finalState: "batch inner window" },
   attributes: { activation: "none" },

@@ -21,6 +21,7 @@ export const causalConv1dForward = defineKernel(causalConv1d, {
     inputs.bias,
     inputs.initialState,
     inputs.mask,
+    inputs.seqIdx,
     outputs.y,
     outputs.finalState,
     Number(activation === "silu"),
