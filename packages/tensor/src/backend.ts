@@ -27,6 +27,13 @@ export interface OpCall {
   readonly outputs: Readonly<Record<string, View>>;
 }
 
+/** Calls made ready to be repeated. */
+export interface Recording {
+  /** Enqueues all of them, in order. */
+  replay(): void;
+  dispose(): void;
+}
+
 /**
  * What a device must be able to do. Buffers are untyped and ops are known by name. Calls are
  * synchronous and take effect in order; only reading back waits.
@@ -50,6 +57,8 @@ export interface Backend {
   read(allocation: Allocation, offset: number, length: number): Promise<Uint8Array>;
   /** Enqueues the op; says whether a kernel takes it or, there being none, the reference on the host. */
   run(call: OpCall): "kernel" | "reference";
+  /** Decides beforehand all that repeating calls takes. Where it is missing they are run one by one. */
+  record?(calls: readonly OpCall[]): Recording;
   /** Resolves when everything enqueued so far is done; rejects with the first error that it met. */
   finish(): Promise<void>;
   dispose(): void;

@@ -3,9 +3,11 @@ import type { Backend, DeviceKind, OpCall } from "./backend.ts";
 import { dispose } from "./dispose.ts";
 import { byteWidth, bytesOf, type DType } from "./dtype.ts";
 import { DeviceLostError, UnsupportedError } from "./errors.ts";
+import { Program, replayOneByOne } from "./program.ts";
+import { Recorder } from "./recorder.ts";
 import { Scope } from "./scope.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
-import { Storage } from "./storage.ts";
+import { Storage, type Memory } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
 
 export interface DeviceOptions {
@@ -29,6 +31,8 @@ export class Device {
   #disposed = false;
   /** @internal Where ops note what their gradients will need; absent outside of `valueAndGrad`. */
   tape: Tape | undefined;
+  /** @internal Where a program that is being recorded is noted. */
+  recorder: Recorder | undefined;
 
   constructor(backend: Backend, options: DeviceOptions = {}) {
     const { strict = false, onNotice = (message) => console.warn(message), reason = "asked for" } = options;
@@ -79,19 +83,15 @@ export class Device {
         : values instanceof Float32Array
           ? values
           : Float32Array.from(values);
-    const tensor = this.empty(dims, kind);
-    this.write(tensor, bytesOf(array));
+    // a program holds given values as they are: the memory is not one that its ops use before
+    const tensor = this.#make(dims, kind, this.#backend);
+    this.#write(tensor, bytesOf(array), 0);
     return tensor;
   }
 
   /** A tensor whose values are not set yet. */
   empty(shape: Shape, dtype: DType = "f32"): Tensor {
-    this.#assertOpen("make a tensor");
-    checkShape(shape, "Cannot make a tensor");
-    const width = byteWidth(dtype);
-    const row = shape.length > 1 ? (shape[shape.length - 1] ?? 1) : 1;
-    const storage = new Storage(this.#backend, sizeOf(shape) * width, row * width);
-    return this.adopt(new Tensor(this, storage, 0, shape, dtype));
+    return this.#make(shape, dtype, this.recorder?.arena ?? this.#backend);
   }
 
   /** A tensor of one value. */
@@ -107,6 +107,13 @@ export class Device {
 
   /** Overwrites bytes of a tensor, so that weights can arrive in pieces. `offset` is in bytes. */
   write(tensor: Tensor, bytes: Uint8Array, offset = 0): void {
+    if (this.recorder !== undefined) {
+      throw new TypeError("Cannot write: a program is being recorded; write before it is replayed");
+    }
+    this.#write(tensor, bytes, offset);
+  }
+
+  #write(tensor: Tensor, bytes: Uint8Array, offset: number): void {
     this.#assertOpen("write");
     const { allocation, offset: start } = tensor.view;
     if (offset < 0 || offset + bytes.byteLength > tensor.byteLength) {
@@ -120,6 +127,9 @@ export class Device {
   /** Bytes of a tensor, after all work that was enqueued before. */
   async read(tensor: Tensor): Promise<Uint8Array> {
     this.#assertOpen("read");
+    if (this.recorder !== undefined) {
+      throw new TypeError("Cannot read: a program is being recorded; read what it gives when it is");
+    }
     const { allocation, offset } = tensor.view;
     return tensor.byteLength === 0 ? new Uint8Array() : this.#backend.read(allocation, offset, tensor.byteLength);
   }
@@ -133,6 +143,48 @@ export class Device {
   scope(): Scope {
     this.#assertOpen("start a scope");
     return (this.#scope = new Scope(this, this.#scope));
+  }
+
+  /**
+   * Runs `fn` once and gives a program that runs the same ops on the same memory again, without what JavaScript does for
+   * each of them. Shapes and attributes stay as they were. Inputs change by `device.write`, results by a replay.
+   *
+   * ```ts
+   * const ids = device.tensor(Int32Array.of(7), [1, 1]);
+   * using program = device.record(() => model.forward(ids).logits);
+   * device.write(ids, bytesOf(Int32Array.of(8)));
+   * program.replay();
+   * await program.outputs.data();
+   * ```
+   *
+   * What `fn` assigns to a tensor from outside, a state or a parameter, every replay assigns again.
+   *
+   * @throws TypeError if `fn` reads, writes or waits, or another program is being recorded.
+   */
+  record<T>(fn: () => T): Program<T> {
+    this.#assertOpen("record");
+    this.#assertNotRecording("record");
+    const recorder = (this.recorder = new Recorder(this.#backend));
+    try {
+      using scope = this.scope();
+      const outputs = fn();
+      if (outputs instanceof Promise) throw new TypeError("Cannot record: the function waits; it must return at once");
+      const { calls, carries } = recorder.turns();
+      const turns = calls.map((list) => this.#backend.record?.(list) ?? replayOneByOne(list, (call) => this.run(call)));
+      recorder.pin(carries);
+      const tensors = tensorsIn(outputs).filter((tensor) => scope.release(tensor));
+      const assertReady = () => {
+        this.#assertOpen("replay a program");
+        this.#assertNotRecording("replay a program");
+        if (this.differentiating) throw new TypeError("Cannot replay a program: a valueAndGrad does not see its ops");
+      };
+      return new Program({ outputs, tensors, turns, carries, assertReady, close: () => recorder.close(true) });
+    } catch (error) {
+      recorder.close(false);
+      throw error;
+    } finally {
+      this.recorder = undefined;
+    }
   }
 
   /** Resolves when all work enqueued so far is done. */
@@ -158,6 +210,7 @@ export class Device {
   run(call: OpCall): void {
     this.#assertOpen(`run "${call.op.name}"`);
     if (Object.values(call.outputs).every(({ shape }) => sizeOf(shape) === 0)) return;
+    this.recorder?.calls.push(call);
     if (this.#backend.run(call) === "kernel" || this.kind === "host") return;
     const { name } = call.op;
     const message = `"${name}" has no kernel on "${this.kind}" for these sizes; its reference runs on the host`;
@@ -179,7 +232,27 @@ export class Device {
     this[dispose]();
   }
 
+  #make(shape: Shape, dtype: DType, memory: Memory): Tensor {
+    this.#assertOpen("make a tensor");
+    checkShape(shape, "Cannot make a tensor");
+    const width = byteWidth(dtype);
+    const row = shape.length > 1 ? (shape[shape.length - 1] ?? 1) : 1;
+    const storage = new Storage(memory, sizeOf(shape) * width, row * width);
+    return this.adopt(new Tensor(this, storage, 0, shape, dtype));
+  }
+
+  #assertNotRecording(action: string): void {
+    if (this.recorder !== undefined) throw new TypeError(`Cannot ${action}: a program is being recorded`);
+  }
+
   #assertOpen(action: string): void {
     if (this.#disposed) throw new DeviceLostError(`Cannot ${action}: the device was disposed; open a new one`);
   }
+}
+
+/** The tensors in a tree of plain objects and arrays. */
+function tensorsIn(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(tensorsIn);
 }

@@ -1,5 +1,5 @@
 export { valueAndGrad } from "./autograd.ts";
-export type { Allocation, Backend, DeviceKind, OpCall, View } from "./backend.ts";
+export type { Allocation, Backend, DeviceKind, OpCall, Recording, View } from "./backend.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { dispose } from "./dispose.ts";
 export { byteWidth, bytesOf, viewAs, type ArrayOf, type DType } from "./dtype.ts";
@@ -28,6 +28,7 @@ export {
   type ReferenceCall,
   type TensorSpec,
 } from "./op.ts";
+export type { Program } from "./program.ts";
 export { randomSource, type RandomSource } from "./random.ts";
 export type { Scope } from "./scope.ts";
 export { checkShape, formatShape, parseDims, sizeOf, type DimPattern, type Dims, type Shape } from "./shape.ts";

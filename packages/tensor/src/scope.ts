@@ -27,8 +27,13 @@ export class Scope {
 
   /** Hands a tensor to the scope around this one, or to the caller where there is none. */
   keep<T extends Tensor>(tensor: T): T {
-    if (this.#tensors.delete(tensor)) this.#parent?.add(tensor);
+    if (this.release(tensor)) this.#parent?.add(tensor);
     return tensor;
+  }
+
+  /** @internal Leaves a tensor to the caller; says whether it was in this scope. */
+  release(tensor: Tensor): boolean {
+    return this.#tensors.delete(tensor);
   }
 
   /** @internal */

@@ -7,6 +7,7 @@ import { slice } from "./elementary/slice.ts";
 import { exp, neg } from "./elementary/unary.ts";
 import { TensorDisposedError } from "./errors.ts";
 import { bindDims, formatShape, parseDims, sizeOf, type Dims, type Shape } from "./shape.ts";
+import type { Place } from "./recorder.ts";
 import type { Storage } from "./storage.ts";
 
 /**
@@ -52,7 +53,13 @@ export class Tensor {
   /** @internal */
   get view(): View {
     this.#assertAlive("use");
+    this.device.recorder?.use(this.#storage);
     return { allocation: this.#storage.allocation, offset: this.#offset, shape: this.shape, dtype: this.dtype };
+  }
+
+  /** @internal */
+  get place(): Place {
+    return { storage: this.#storage, offset: this.#offset };
   }
 
   /**
@@ -155,7 +162,10 @@ export class Tensor {
    * Takes over the values of `next`, which is disposed: how an optimiser updates a parameter. Nothing is copied.
    * Whoever shares the values of before, a view or a tape, keeps them.
    *
-   * @throws TypeError if `next` has another shape or dtype or is on another device, or while a gradient is taken.
+   * In a function that `device.record` runs, every replay assigns again.
+   *
+   * @throws TypeError if `next` has another shape or dtype or is on another device, if a recorded program works on the
+   * tensor, or while a gradient is taken.
    */
   assign(next: Tensor): void {
     this.#assertAlive("assign to");
@@ -170,11 +180,24 @@ export class Tensor {
     if (this.device.differentiating) {
       throw new TypeError("Cannot assign to a tensor: a valueAndGrad that may follow it is running");
     }
-    this.#storage.release();
-    this.#storage = next.#storage.retain();
-    this.#offset = next.#offset;
-    this.#version++;
+    if (this.#storage.programs > 0) {
+      throw new TypeError(
+        "Cannot assign to a tensor: a recorded program works on its memory; overwrite that with device.write, or dispose of the program",
+      );
+    }
+    this.device.recorder?.assigns(this, this.place);
+    this.moveTo(next.place);
     next.dispose();
+  }
+
+  /** @internal Takes other memory for its own. */
+  moveTo({ storage, offset }: Place): void {
+    if (this.#disposed) return;
+    storage.retain();
+    this.#storage.release();
+    this.#storage = storage;
+    this.#offset = offset;
+    this.#version++;
   }
 
   /** Lets go of the memory; other tensors that share it keep theirs. Doing it twice does no harm. */
