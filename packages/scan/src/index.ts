@@ -18,3 +18,4 @@ export { scanMax } from "./linear-scan/scan-max.ts";
 export { scanSum } from "./linear-scan/scan-sum.ts";
 export { ssd } from "./ssd/ssd.ts";
 export { mamba3 } from "./mamba3/mamba3.ts";
+export { mamba3Steps } from "./mamba3-steps/mamba3-steps.ts";

@@ -4,6 +4,7 @@ import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
+import { mamba3StepsBackwardKernel, mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
@@ -15,6 +16,8 @@ export const kernels = [
   rollKernel,
   selectiveScanBackwardKernel,
   mamba3Forward,
+  mamba3StepsKernel,
+  mamba3StepsBackwardKernel,
   ssdBackwardKernel,
   ...linearScanKernels,
   ...ltiKernels,

@@ -5,6 +5,8 @@ import { complexLinearScanBackwardKernel } from "./linear-scan/complex-linear-sc
 import { complexLinearScanForward } from "./linear-scan/complex-linear-scan.forward.wgsl.ts";
 import { linearScanBackwardKernel } from "./linear-scan/linear-scan.backward.wgsl.ts";
 import { linearScanForward } from "./linear-scan/linear-scan.forward.wgsl.ts";
+import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.backward.wgsl.ts";
+import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wgsl.ts";
 import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
 import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
@@ -17,6 +19,8 @@ export const kernels: readonly Kernel[] = [
   causalConv1dBackwardKernel,
   rollKernel,
   selectiveScanBackwardKernel,
+  mamba3StepsKernel,
+  mamba3StepsBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

@@ -17,6 +17,7 @@ export function stepSizeSlope(raw: number, { deltaSoftplus, deltaMin, deltaMax }
   return deltaSoftplus ? 1 / (1 + Math.exp(-raw)) : 1;
 }
 
-function softplus(x: number): number {
+/** `log(1 + exp(x))`, as PyTorch has it. */
+export function softplus(x: number): number {
   return x > 20 ? x : Math.log1p(Math.exp(x));
 }
