@@ -36,6 +36,7 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   mamba3_mimo_recurrent: ["0", "1", "2"],
   mamba3_rotary_step: ["pairwise", "halved"],
   mamba3_state_update: ["0", "1", "2"],
+  mamba3_layer: ["1", "2", "3", "5"],
 };
 
 interface Case {

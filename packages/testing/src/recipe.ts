@@ -36,8 +36,13 @@ interface Summed {
   readonly over: number;
 }
 
+/** An output of angles, where whole turns do not count. */
+interface Angles {
+  readonly angles: Tensor;
+}
+
 /** What a recipe gives, by the official name. */
-export type Outputs = Record<string, Tensor | Transposed | Summed>;
+export type Outputs = Record<string, Tensor | Transposed | Summed | Angles>;
 
 /** Marks an output "batch time channels" that the official function gives as "batch channels time". */
 export function channelsFirst(tensor: Tensor): Transposed {
@@ -62,9 +67,18 @@ export async function runRecipe(
     else if ("summed" in output) {
       const total = [...values.data].reduce((total, value) => total + value, 0);
       read[name] = { shape: [], data: Float32Array.of(total / output.over) };
+    } else if ("angles" in output) {
+      const expected = kernelCase.outputs[name] ?? values;
+      read[name] = { ...values, data: nearestTurn(values.data, expected.data) };
     } else read[name] = values;
   }
   return read;
+}
+
+/** Angles with the whole turns that bring each next to what was expected. */
+export function nearestTurn(angles: ArrayLike<number>, expected: ArrayLike<number>): Float32Array {
+  const turn = 2 * Math.PI;
+  return Float32Array.from(angles, (angle, i) => angle + turn * Math.round((expected[i] - angle) / turn));
 }
 
 /** The gradient of the sum over outputs of `<upstream, output>` by every input, in the official layout. */
@@ -160,7 +174,8 @@ function inScope<T>(device: Device, make: (keep: (tensor: Tensor) => void) => T)
 
 function tensorOf(output: Outputs[string]): Tensor {
   if ("transposed" in output) return output.transposed;
-  return "summed" in output ? output.summed : output;
+  if ("summed" in output) return output.summed;
+  return "angles" in output ? output.angles : output;
 }
 
 /** Reads a tensor and frees it. */

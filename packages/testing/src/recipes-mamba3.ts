@@ -176,7 +176,7 @@ function packed(inputs: CaseInputs): Outputs {
 const overTime: ReadonlySet<string> = new Set(["x", "B", "C", "logDecay", "delta", "trap", "angles", "z"]);
 
 /** "... rank heads size" as "... heads rank size", or back; `axis` is the first of the two. */
-function swapRanks(tensor: Tensor, axis: number): Tensor {
+export function swapRanks(tensor: Tensor, axis: number): Tensor {
   const { shape } = tensor;
   const swapped = shape.with(axis, shape[axis + 1]).with(axis + 1, 1);
   const parts = Array.from({ length: shape[axis] }, (_, r) => tensor.slice(axis, r, r + 1).reshape(swapped));

@@ -1,6 +1,7 @@
-import { generateTokens, resolveOptions, type LanguageModel, type State } from "@elapid/models";
+import { generateTokens, resolveOptions, type LanguageModel, type LayerState, type State } from "@elapid/models";
 import { concat, type Tensor } from "@elapid/tensor";
 import { difference } from "../close.ts";
+import { nearestTurn } from "../recipe.ts";
 import type { Values } from "../safetensors.ts";
 import { compareGradients, tokenLosses } from "./checkpoint-gradients.ts";
 import type { Comparison } from "./report.ts";
@@ -148,21 +149,57 @@ async function checkState(lm: LanguageModel, expected: Expected): Promise<Compar
   for (const [name, values] of expected.tensors) {
     const [kind, what, layer] = name.split(".");
     if (kind !== "state") continue;
-    const now = after.layers[Number(layer)];
-    // the tree keeps one input more than the next step needs: the oldest of the step before
-    const actual =
-      what === "conv"
-        ? joinWindows(before.layers[Number(layer)].conv, now.conv)
-        : what === "recurrent"
-          ? now.ssm.share()
-          : undefined;
-    const data = actual === undefined ? [] : await take(actual);
+    const read = stateReaders[what];
+    const at = Number(layer);
+    const data =
+      read === undefined ? [] : await read({ before: before.layers[at], now: after.layers[at], at, lm, values });
     comparisons.push({ ...compareWith(expected, `hidden.layer.${layer}`, data, values), what: name });
   }
   before.dispose();
   after.dispose();
   return comparisons;
 }
+
+interface StateOfLayer {
+  readonly before: LayerState;
+  readonly now: LayerState;
+  /** Number of the layer. */
+  readonly at: number;
+  readonly lm: LanguageModel;
+  /** What is expected of it. */
+  readonly values: Values;
+}
+
+/** What the tree keeps of a layer, by its name there. */
+const stateReaders: Readonly<Record<string, (state: StateOfLayer) => Promise<Float32Array>>> = {
+  // the tree keeps one input more than the next step needs: the oldest of the step before
+  conv: ({ before, now }) => take(joinWindows(before.conv, now.conv)),
+  recurrent: ({ now }) => take(now.ssm.share()),
+  angle: async ({ now, values }) => nearestTurn(await take(now.angle.share()), values.data),
+  k: async ({ now }) => {
+    const [batch, heads, rank, state] = now.B.shape;
+    const B = await take(now.B.share());
+    const byRank = (i: number) => {
+      const [b, r, head] = [
+        Math.floor(i / (heads * rank * state)),
+        Math.floor(i / (heads * state)) % rank,
+        Math.floor(i / state) % heads,
+      ];
+      return B[((b * heads + head) * rank + r) * state + (i % state)];
+    };
+    return Float32Array.from({ length: batch * rank * heads * state }, (_, i) => byRank(i));
+  },
+  // kept there before its projection to ranks
+  v: async ({ now, at, lm }) => {
+    const [batch, heads, rank, headDim] = now.x.shape;
+    const path = `backbone.layers.${at}.mixer.mimoX`;
+    const projection = [...lm.model.parameters()].find(([name]) => name === path)?.[1];
+    const by = (await projection?.data()) ?? new Float32Array(heads * rank * headDim).fill(1);
+    const x = await take(now.x.share());
+    const first = (i: number) => Math.floor(i / headDim) * rank * headDim + (i % headDim);
+    return Float32Array.from({ length: batch * heads * headDim }, (_, i) => x[first(i)] / by[first(i) % by.length]);
+  },
+};
 
 /** Two windows of `width - 1` inputs, one step apart, as one of `width`. */
 function joinWindows(before: Tensor, after: Tensor): Tensor {
