@@ -7,6 +7,7 @@ const architectures: Readonly<Record<string, () => Promise<Architecture>>> = {
   mamba2: async () => (await import("./mamba2.ts")).mamba2,
   "state-spaces/Mamba1": async () => (await import("./mamba.ts")).stateSpacesMamba,
   "state-spaces/Mamba2": async () => (await import("./mamba2.ts")).stateSpacesMamba2,
+  "state-spaces/Mamba3": async () => (await import("./mamba3.ts")).stateSpacesMamba3,
 };
 
 /** The values of `model_type` that elapid knows. */
