@@ -1,6 +1,17 @@
 export { causalConv1d } from "./causal-conv1d/causal-conv1d.ts";
 export { causalConv1dUpdate, type CausalConv1dUpdateInput } from "./causal-conv1d/causal-conv1d-update.ts";
-export { selectiveScan } from "./selective-scan/selective-scan.ts";
+export {
+  complexSelectiveScan,
+  complexSelectiveScanOp,
+  type ComplexSelectiveScanInputs,
+  type ComplexSelectiveScanOptions,
+} from "./selective-scan/complex-selective-scan.ts";
+export {
+  selectiveScan,
+  selectiveScanOp,
+  type SelectiveScanInputs,
+  type SelectiveScanOptions,
+} from "./selective-scan/selective-scan.ts";
 export { discretizeDense } from "./lti/discretize-dense.ts";
 export { discretizeDiagonal } from "./lti/discretize-diagonal.ts";
 export { fftConv } from "./lti/fft-conv.ts";

@@ -8,9 +8,43 @@ const gpu = create(["backend=null"]);
 const adapter = await gpu.requestAdapter();
 const dawn = { gpu, device: await adapter!.requestDevice() };
 
+const rows = (batch: number, time: number) => ({
+  batchB: batch,
+  timeB: time,
+  groupsB: 1,
+  batchC: batch,
+  timeC: time,
+  groupsC: 1,
+});
 const sizes = [
-  { batch: 2, time: 3, inner: 5, state: 16, width: 4, window: 3, rows: 2, complex: 2, heads: 4, headDim: 5, groups: 2 },
-  { batch: 1, time: 1, inner: 1, state: 1, width: 1, window: 0, rows: 1, complex: 2, heads: 1, headDim: 1, groups: 1 },
+  {
+    batch: 2,
+    time: 3,
+    inner: 5,
+    state: 16,
+    width: 4,
+    window: 3,
+    rows: 2,
+    complex: 2,
+    heads: 4,
+    headDim: 5,
+    groups: 2,
+    ...rows(2, 3),
+  },
+  {
+    batch: 1,
+    time: 1,
+    inner: 1,
+    state: 1,
+    width: 1,
+    window: 0,
+    rows: 1,
+    complex: 2,
+    heads: 1,
+    headDim: 1,
+    groups: 1,
+    ...rows(1, 1),
+  },
 ];
 const choices = { activation: ["none", "silu"] };
 

@@ -8,7 +8,7 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { causalConv1d, selectiveScanOp } from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, test } from "vitest";
@@ -16,11 +16,14 @@ import { seeds, tries } from "./arbitraries.ts";
 import { backends } from "./backends.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
 import { expectMatchesReference } from "./laws.ts";
+import { scanSizes } from "./scan-sizes.ts";
 
 interface Entry {
   readonly op: AnyOp;
   /** The largest size of each dim; the smallest is 1. */
   readonly upTo: Sizes;
+  /** Adds the sizes that follow from those. */
+  readonly complete?: (sizes: Sizes) => Sizes;
   readonly ranges?: (sizes: Sizes) => RandomOptions["ranges"];
   readonly attributes?: (sizes: Sizes) => Attributes;
 }
@@ -51,8 +54,9 @@ const entries: readonly Entry[] = [
     attributes: ({ inner }) => ({ activation: inner % 2 === 0 ? "silu" : "none" }),
   },
   {
-    op: selectiveScan,
+    op: selectiveScanOp,
     upTo: { batch: 3, time: 40, inner: 80, state: 40 },
+    complete: (sizes) => scanSizes(sizes),
     ranges: () => ({ delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] }),
     attributes: () => ({ deltaSoftplus: true }),
   },
@@ -61,15 +65,21 @@ const entries: readonly Entry[] = [
 describe.each(backends())("any sizes on $name", ({ run }) => {
   test.each(entries.map((entry) => ({ name: entry.op.name, ...entry })))(
     "$name matches the reference, with and without what is optional",
-    ({ op, upTo, ranges, attributes }) => {
-      const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
+    ({ op, upTo, complete = (all) => all, ranges, attributes }) => {
+      const optional = op.inputs.filter((port) => port.optional && port.name !== "seqIdx").map(({ name }) => name);
       const sizesArbitrary = fc.record(
         Object.fromEntries(Object.entries(upTo).map(([dim, max]) => [dim, fc.integer({ min: 1, max })])),
       );
       return fc.assert(
-        fc.asyncProperty(sizesArbitrary, seeds, fc.subarray(optional), async (sizes, seed, without) => {
+        fc.asyncProperty(sizesArbitrary, seeds, fc.subarray(optional), async (drawn, seed, without) => {
+          const sizes = complete(drawn);
           const given = attributes?.(sizes);
-          const inputs = randomInputs(op, sizes, { seed, ranges: ranges?.(sizes), without, attributes: given });
+          const inputs = randomInputs(op, sizes, {
+            seed,
+            ranges: ranges?.(sizes),
+            without: [...without, "seqIdx"],
+            attributes: given,
+          });
           await expectMatchesReference(run, { op, sizes, inputs, attributes: given });
         }),
         tries,

@@ -8,20 +8,23 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, selectiveScan } from "@elapid/scan";
+import { causalConv1d, complexSelectiveScanOp, selectiveScanOp } from "@elapid/scan";
 import { binaryOps, concatOp, defineOp, padOp, sliceOp, sumRowsOp, unaryOps, type AnyOp } from "@elapid/tensor";
 import { expect, test } from "vitest";
 import { expectGradients } from "./gradients.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
+import { scanSizes } from "./scan-sizes.ts";
 
 type Case = Omit<RandomOptions, "seed"> & { readonly op: AnyOp; readonly sizes: Sizes };
 
 const conv = { op: causalConv1d, sizes: { batch: 2, time: 5, inner: 2, width: 3 } };
 const scan = {
-  op: selectiveScan,
-  sizes: { batch: 2, time: 4, inner: 2, state: 3 },
-  ranges: { A: [-2, -0.1], mask: [0, 1] },
+  op: selectiveScanOp,
+  sizes: scanSizes({ batch: 2, time: 4, inner: 2, state: 3 }),
+  ranges: { A: [-2, -0.1], mask: [0, 1], seqIdx: [0, 1] },
 } as const;
+const ownRows = { batch: 2, time: 5, inner: 4, state: 2 };
+const complexScan = { op: complexSelectiveScanOp, ranges: scan.ranges, attributes: { deltaSoftplus: true } };
 
 const cases: readonly Case[] = [
   { op: matmulOp, sizes: { rows: 3, in: 4, out: 5 } },
@@ -49,7 +52,15 @@ const cases: readonly Case[] = [
   { ...conv, ranges: { mask: [0, 1] }, attributes: { activation: "silu" } },
   { ...conv, without: ["bias", "initialState", "mask"], attributes: { activation: "none" } },
   { ...scan, attributes: { deltaSoftplus: true } },
-  { ...scan, without: ["D", "z", "deltaBias", "initialState", "mask"], ranges: { ...scan.ranges, delta: [0.1, 0.9] } },
+  {
+    ...scan,
+    without: ["D", "z", "deltaBias", "initialState", "mask", "seqIdx"],
+    ranges: { ...scan.ranges, delta: [0.1, 0.9] },
+  },
+  { ...scan, sizes: scanSizes(ownRows, { B: { groups: 2 }, C: "constant" }), without: ["mask"] },
+  { ...scan, sizes: scanSizes(ownRows, { B: "constant", C: { groups: 4 } }), attributes: { deltaSoftplus: true } },
+  { ...complexScan, sizes: scanSizes(ownRows), without: ["z"] },
+  { ...complexScan, sizes: scanSizes(ownRows, { B: "constant", C: { groups: 2 } }) },
 ];
 
 test.each(cases.map((entry) => ({ ...entry, name: entry.op.name })))(

@@ -10,4 +10,5 @@ export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inp
 export { expectIndependent, expectMatchesReference } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
 export { sampleCalls } from "./samples.ts";
+export { scanSizes, type Form } from "./scan-sizes.ts";
 export { expectNaNsOfReference, expectSameBitsOnThreads, wasmBackends } from "./wasm-laws.ts";

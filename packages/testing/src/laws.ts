@@ -18,27 +18,33 @@ export async function expectMatchesReference(
 }
 
 /**
- * Asserts that the entries `chosen` along the outermost dimension `dim` have the same bits whether they are
+ * Asserts that the entries `chosen` along the outermost dimension `dim`, or along all of several, have the same bits whether they are
  * computed among all others or by themselves, in whatever order.
  */
-export async function expectIndependent(run: Run, call: Call, dim: string, chosen: readonly number[]): Promise<void> {
+export async function expectIndependent(
+  run: Run,
+  call: Call,
+  dim: string | readonly string[],
+  chosen: readonly number[],
+): Promise<void> {
+  const along = typeof dim === "string" ? [dim] : dim;
   const { op, sizes, inputs, attributes } = call;
   const whole = await run(op, sizes, inputs, attributes);
   const part = await run(
     op,
-    { ...sizes, [dim]: chosen.length },
-    pick(op.inputs, call, inputs, dim, chosen),
+    { ...sizes, ...Object.fromEntries(along.map((name) => [name, chosen.length])) },
+    pick(op.inputs, call, inputs, along, chosen),
     attributes,
   );
-  expect(part).toEqual(pick(op.outputs, call, whole, dim, chosen));
+  expect(part).toEqual(pick(op.outputs, call, whole, along, chosen));
 }
 
-/** The entries `chosen` along `dim` of all arrays whose outermost dimension it is. */
+/** The entries `chosen` along the dims `along` of all arrays whose outermost dimension is one of them. */
 function pick(
   ports: readonly Port[],
   { op, sizes, attributes }: Call,
   arrays: Arrays,
-  dim: string,
+  along: readonly string[],
   chosen: readonly number[],
 ): Arrays {
   const all = allSizes(op, sizes, attributes);
@@ -47,11 +53,11 @@ function pick(
     const array = arrays[port.name];
     if (array === undefined) continue;
     const outermost = port.pattern.leading ? "rows" : port.pattern.names[0];
-    if (outermost !== dim) {
+    if (!along.includes(outermost)) {
       picked[port.name] = array;
       continue;
     }
-    const stride = shapeOfPort(port, all).reduce((product, length) => product * length, 1) / all[dim];
+    const stride = shapeOfPort(port, all).reduce((product, length) => product * length, 1) / all[outermost];
     picked[port.name] = Float32Array.from(chosen.flatMap((i) => [...array.subarray(i * stride, (i + 1) * stride)]));
   }
   return picked;

@@ -8,20 +8,24 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, complexLinearScan, linearScan, selectiveScan } from "@elapid/scan";
+import { causalConv1d, complexLinearScan, linearScan, selectiveScanOp } from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import type { Call } from "./call.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
+import { scanSizes } from "./scan-sizes.ts";
 
 interface Sample {
   readonly op: AnyOp;
   readonly sizes: Sizes;
+  /** Adds the sizes that follow from others in this sample. */
+  readonly complete?: (sizes: Sizes) => Sizes;
   readonly ranges?: RandomOptions["ranges"];
   readonly attributes?: Attributes;
 }
 
 const scan = {
-  op: selectiveScan,
+  op: selectiveScanOp,
+  complete: (sizes: Sizes) => scanSizes(sizes),
   ranges: { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] },
   attributes: { deltaSoftplus: true },
 } as const;
@@ -56,10 +60,10 @@ const samples: readonly Sample[] = [
 
 /** Calls that together run every op, small enough for any runtime; the outermost dimension is `scale` times as long. */
 export function sampleCalls(scale = 1): Call[] {
-  return samples.map(({ op, sizes, ranges, attributes }) => {
+  return samples.map(({ op, sizes, complete = (all) => all, ranges, attributes }) => {
     const [outermost] = Object.keys(sizes);
-    const scaled = { ...sizes, [outermost]: scale * sizes[outermost] };
-    const inputs = randomInputs(op, scaled, { seed: 1, ranges, attributes });
+    const scaled = complete({ ...sizes, [outermost]: scale * sizes[outermost] });
+    const inputs = randomInputs(op, scaled, { seed: 1, ranges, without: ["seqIdx"], attributes });
     return { op, sizes: scaled, inputs, attributes };
   });
 }

@@ -5,6 +5,7 @@ import {
   expectNaNsOfReference,
   expectSameBitsOnThreads,
   randomInputs,
+  scanSizes,
 } from "@elapid/testing";
 import { openWasm } from "@elapid/wasm";
 import { describe, expect, test } from "vitest";
@@ -15,8 +16,8 @@ const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] } as const;
 const positive = { ...ranges, delta: [0.001, 0.1] } as const;
 const optional = ["D", "z", "deltaBias", "initialState", "mask", "dy", "dfinalState"];
 const attributes = { deltaSoftplus: true };
-const small = { batch: 2, time: 39, inner: 5, state: 3 };
-const large = { batch: 3, time: 65, inner: 65, state: 16 };
+const small = scanSizes({ batch: 2, time: 39, inner: 5, state: 3 });
+const large = scanSizes({ batch: 3, time: 65, inner: 65, state: 16 });
 const shapes = [
   { batch: 1, time: 1, inner: 1, state: 1 },
   { batch: 2, time: 63, inner: 5, state: 16 },
@@ -25,12 +26,17 @@ const shapes = [
   { batch: 1, time: 32, inner: 33, state: 5 },
   { batch: 1, time: 33, inner: 7, state: 63 },
   large,
-];
+].map((sizes) => scanSizes(sizes));
 
 describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
   describe.each(shapes)("at B$batch T$time E$inner N$state", (sizes) => {
     test("matches the reference with everything", () =>
-      expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 1, ranges }), attributes }));
+      expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, { seed: 1, ranges, without: ["seqIdx"] }),
+        attributes,
+      }));
 
     test("matches the reference with nothing optional but dy", () =>
       expectMatchesReference(run, {
@@ -39,7 +45,7 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
         inputs: randomInputs(op, sizes, {
           seed: 2,
           ranges: positive,
-          without: optional.filter((name) => name !== "dy"),
+          without: optional.filter((name) => name !== "dy").concat("seqIdx"),
         }),
       }));
   });
@@ -48,7 +54,7 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
     expectMatchesReference(run, {
       op,
       sizes: small,
-      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left, "seqIdx"] }),
       attributes,
     }),
   );
@@ -58,15 +64,15 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
       [15, 60],
       [-30, -12],
     ] as const) {
-      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask"] });
+      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask", "seqIdx"] });
       await expectMatchesReference(run, { op, sizes: small, inputs, attributes });
     }
   });
 
   test("whatever stands in padding is not looked at, NaN included", async () => {
-    const sizes = { ...small, batch: 1 };
+    const sizes = scanSizes({ ...small, batch: 1 });
     const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 || t === 38 ? 0 : 1));
-    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges }), mask };
+    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges, without: ["seqIdx"] }), mask };
     const spoilt = Object.fromEntries(
       Object.entries(inputs).map(([name, values]) => {
         if (!["u", "delta", "B", "C", "z", "dy"].includes(name)) return [name, values];
@@ -78,31 +84,41 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
   });
 
   test("with no steps hands the gradient of the state on as it is", async () => {
-    const sizes = { ...small, time: 0 };
-    const inputs = randomInputs(op, sizes, { seed: 6 });
+    const sizes = scanSizes({ ...small, time: 0 });
+    const inputs = randomInputs(op, sizes, { seed: 6, without: ["seqIdx"] });
     const { dinitialState, dA } = await run(op, sizes, inputs);
     expect(dinitialState).toEqual(inputs.dfinalState);
     expect(dA).toEqual(new Float32Array(dA.length));
   });
 
   test("has NaN where the reference has it", () =>
-    expectNaNsOfReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 7, ranges }), attributes }));
+    expectNaNsOfReference(run, {
+      op,
+      sizes: small,
+      inputs: randomInputs(op, small, { seed: 7, ranges, without: ["seqIdx"] }),
+      attributes,
+    }));
 
   test("has the same bits twice", async () => {
-    const inputs = randomInputs(op, small, { seed: 9, ranges });
+    const inputs = randomInputs(op, small, { seed: 9, ranges, without: ["seqIdx"] });
     expect(await run(op, small, inputs, attributes)).toEqual(await run(op, small, inputs, attributes));
   });
 });
 
 test("the gradient of selectiveScan has the same bits on any number of threads", () =>
-  expectSameBitsOnThreads({ op, sizes: large, inputs: randomInputs(op, large, { seed: 8, ranges }), attributes }));
+  expectSameBitsOnThreads({
+    op,
+    sizes: large,
+    inputs: randomInputs(op, large, { seed: 8, ranges, without: ["seqIdx"] }),
+    attributes,
+  }));
 
 test("works in no more than 1.1 times u at batch 1, inner 1536, state 16, length 4096", async () => {
   using device = new Device(await openWasm({ kernels, threads: 2 }), { strict: true });
   const [batch, time, inner, state] = [1, 4096, 1536, 16];
   const sequence = () => device.zeros([batch, time, inner]);
   const [u, delta, z, dy] = [sequence(), sequence(), sequence(), sequence()];
-  const [B, C] = [device.zeros([batch, time, state]), device.zeros([batch, time, state])];
+  const [B, C] = [device.zeros([batch, time, 1, state]), device.zeros([batch, time, 1, state])];
   op({ u, delta, A: device.zeros([inner, state]), B, C, z, dy });
   expect(device.peakBytes - device.liveBytes).toBeLessThan(1.1 * u.byteLength);
 });

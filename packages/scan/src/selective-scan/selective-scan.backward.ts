@@ -13,7 +13,8 @@ import { selectiveScanBackwardReference } from "./selective-scan.backward.refere
  *     dD    = sum over t of do[t] · u[t]                dz[t] = dy[t] · o[t] · silu'(z[t])
  *
  * `ddelta` is `dd` times the slope of softplus, `ddeltaBias` its sum; `dinitialState` is `a[0] · g[0]`.
- * Gradients of inputs that were not given are to be ignored. Padded steps hand `g` on as it is.
+ * `dB` and `dC` are summed over whatever shares a row. Padded steps hand `g` on as it is; before the first step of a packed
+ * sequence it is 0. Gradients of inputs that were not given are to be ignored.
  */
 export const selectiveScanBackward = defineOp({
   name: "selective-scan.backward",
@@ -21,13 +22,14 @@ export const selectiveScanBackward = defineOp({
     u: "batch time inner",
     delta: "batch time inner",
     A: "inner state",
-    B: "batch time state",
-    C: "batch time state",
+    B: "batchB timeB groupsB state",
+    C: "batchC timeC groupsC state",
     D: optional("inner"),
     z: optional("batch time inner"),
     deltaBias: optional("inner"),
     initialState: optional("batch inner state"),
     mask: optionalInts("batch time"),
+    seqIdx: optionalInts("batch time"),
     dy: optional("batch time inner"),
     dfinalState: optional("batch inner state"),
   },
@@ -35,8 +37,8 @@ export const selectiveScanBackward = defineOp({
     du: "batch time inner",
     ddelta: "batch time inner",
     dA: "inner state",
-    dB: "batch time state",
-    dC: "batch time state",
+    dB: "batchB timeB groupsB state",
+    dC: "batchC timeC groupsC state",
     dD: "inner",
     dz: "batch time inner",
     ddeltaBias: "inner",

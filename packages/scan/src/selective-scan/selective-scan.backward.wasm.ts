@@ -1,6 +1,7 @@
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
+import { isSharedByChannels } from "./shared-rows.ts";
 
 // of `selective-scan.backward.as.ts`
 const CHANNELS = 32;
@@ -57,6 +58,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
   module: kernels,
   entry: "selectiveScanBackward",
   units: (dims) => dims.batch * blocks(dims),
+  suits: (dims, _, given) => isSharedByChannels(dims) && !given.has("seqIdx"),
   // exponentials cost about as much as ten multiply-adds
   cost: ({ time, state }) => time * CHANNELS * state * 35,
   workspace: (dims) => bytesBefore(undefined, dims),

@@ -3,6 +3,7 @@ import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
 import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
 import { CHUNK, layout, sliceOf, WORKGROUP } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
+import { isSharedByChannels } from "./shared-rows.ts";
 
 type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
 
@@ -32,7 +33,7 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
  * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
  */
 export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
-  suits: ({ state }) => state >= 1,
+  suits: (dims, { given }) => dims.state >= 1 && isSharedByChannels(dims) && !given.has("seqIdx"),
   scratch: {
     steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
     carries: (dims) => piecesOf(dims) * (2 * dims.state + 1),

@@ -1,5 +1,6 @@
 import { defineKernel, exponential, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
-import { selectiveScan } from "./selective-scan.ts";
+import { selectiveScanOp } from "./selective-scan.ts";
+import { isSharedByChannels } from "./shared-rows.ts";
 
 const WORKGROUP = 64;
 /** States that an invocation can be expected to hold in registers. */
@@ -17,9 +18,10 @@ const MAX_STATE = 256;
  * Nothing is shared, no barrier is needed, the result is deterministic. Work `batch · inner · time · state`;
  * memory traffic is three times that of `y` beside the inputs. Suits many channels and any time, 1 included.
  */
-export const selectiveScanForward = defineKernel(selectiveScan, {
+export const selectiveScanForward = defineKernel(selectiveScanOp, {
   along: "batch",
-  suits: ({ state }) => state >= 1 && state <= MAX_STATE,
+  suits: (dims, { given }) =>
+    dims.state >= 1 && dims.state <= MAX_STATE && isSharedByChannels(dims) && !given.has("seqIdx"),
   scratch: { step: ({ batch, time, inner }) => batch * time * inner },
   passes: [
     {

@@ -1,22 +1,25 @@
 import type { ReferenceCall } from "@elapid/tensor";
+import { extentsOfB, extentsOfC, sharedRow } from "./shared-rows.ts";
 
 /** One channel after another, one step after another; the state is kept in 64 bits. */
 export function selectiveScanReference({
-  dims: { batch, time, inner, state },
-  inputs: { u, delta, A, B, C, D, z, deltaBias, initialState, mask },
+  dims,
+  inputs: { u, delta, A, B, C, D, z, deltaBias, initialState, mask, seqIdx },
   outputs: { y, finalState },
   attributes: { deltaSoftplus },
 }: ReferenceCall<
-  "batch time inner state",
-  "u delta A B C D? z? deltaBias? initialState? mask:i32?",
+  "batch time inner state batchB timeB groupsB batchC timeC groupsC",
+  "u delta A B C D? z? deltaBias? initialState? mask:i32? seqIdx:i32?",
   "y finalState",
   { readonly deltaSoftplus: boolean }
 >): void {
+  const { batch, time, inner, state } = dims;
   const h = new Float64Array(state);
   for (let b = 0; b < batch; b++) {
     for (let e = 0; e < inner; e++) {
       const channel = (b * inner + e) * state;
       for (let n = 0; n < state; n++) h[n] = initialState === undefined ? 0 : initialState[channel + n];
+      let sequence: number | undefined;
       for (let t = 0; t < time; t++) {
         const row = b * time + t;
         const at = row * inner + e;
@@ -24,12 +27,18 @@ export function selectiveScanReference({
           y[at] = 0;
           continue;
         }
+        if (seqIdx !== undefined) {
+          if (sequence !== undefined && seqIdx[row] !== sequence) h.fill(0);
+          sequence = seqIdx[row];
+        }
+        const Bt = sharedRow(extentsOfB(dims), inner, b, t, e) * state;
+        const Ct = sharedRow(extentsOfC(dims), inner, b, t, e) * state;
         const raw = delta[at] + (deltaBias === undefined ? 0 : deltaBias[e]);
         const d = deltaSoftplus ? softplus(raw) : raw;
         let out = D === undefined ? 0 : D[e] * u[at];
         for (let n = 0; n < state; n++) {
-          h[n] = Math.exp(d * A[e * state + n]) * h[n] + d * B[row * state + n] * u[at];
-          out += C[row * state + n] * h[n];
+          h[n] = Math.exp(d * A[e * state + n]) * h[n] + d * B[Bt + n] * u[at];
+          out += C[Ct + n] * h[n];
         }
         y[at] = z === undefined ? out : (out * z[at]) / (1 + Math.exp(-z[at]));
       }
@@ -38,6 +47,6 @@ export function selectiveScanReference({
   }
 }
 
-function softplus(x: number): number {
+export function softplus(x: number): number {
   return x > 20 ? x : Math.log1p(Math.exp(x));
 }

@@ -7,6 +7,7 @@ import {
   expectMatchesReference,
   goldenCases,
   randomInputs,
+  scanSizes,
   seeds,
   someOf,
   tries,
@@ -16,13 +17,13 @@ import {
 import { Device, HostBackend } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { selectiveScan as op } from "./selective-scan.ts";
+import { selectiveScan, selectiveScanOp as op } from "./selective-scan.ts";
 
 const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [1, 1] } as const;
 const positive = { ...ranges, delta: [0.001, 0.1] } as const;
-const small = { batch: 2, time: 23, inner: 5, state: 4 };
+const small = scanSizes({ batch: 2, time: 23, inner: 5, state: 4 });
 const attributes = { deltaSoftplus: true };
-const unmasked = { ranges, without: ["mask"] };
+const unmasked = { ranges, without: ["mask", "seqIdx"] };
 
 const shapes = [
   { batch: 1, time: 1, inner: 1, state: 1 },
@@ -31,7 +32,7 @@ const shapes = [
   { batch: 3, time: 1, inner: 257, state: 16 }, // one token: decoding
   { batch: 1, time: 33, inner: 7, state: 3 },
   { batch: 1, time: 9, inner: 66, state: 128 },
-];
+].map((sizes) => scanSizes(sizes));
 
 /** The steps `from` to `to` of every sequence. */
 function stepsOf(arrays: Arrays, { batch, time }: Sizes, from: number, to: number): Record<string, Float32Array> {
@@ -59,7 +60,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
       expectMatchesReference(run, {
         op,
         sizes,
-        inputs: randomInputs(op, sizes, { seed: 1, ranges: { ...ranges, mask: [0, 1] } }),
+        inputs: randomInputs(op, sizes, { seed: 1, ranges: { ...ranges, mask: [0, 1] }, without: ["seqIdx"] }),
         attributes,
       }));
 
@@ -70,7 +71,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
         inputs: randomInputs(op, sizes, {
           seed: 2,
           ranges: positive,
-          without: ["D", "z", "deltaBias", "initialState", "mask"],
+          without: ["D", "z", "deltaBias", "initialState", "mask", "seqIdx"],
         }),
       }));
   });
@@ -79,7 +80,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     expectMatchesReference(run, {
       op,
       sizes: small,
-      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left, "seqIdx"] }),
       attributes,
     }),
   );
@@ -89,7 +90,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
       [15, 60],
       [-30, -12],
     ] as const) {
-      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask"] });
+      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask", "seqIdx"] });
       await expectMatchesReference(run, { op, sizes: small, inputs, attributes });
     }
   });
@@ -100,7 +101,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
         fc.integer({ min: 0, max: small.time - 1 }),
         fc.constantFrom("u", "delta", "B", "C", "z"),
         async (k, name) => {
-          const sizes = { ...small, batch: 1 };
+          const sizes = scanSizes({ ...small, batch: 1 });
           const inputs = randomInputs(op, sizes, { seed: k, ...unmasked });
           const from = (k * inputs[name].length) / sizes.time;
           const changed = inputs[name].map((value, i) => (i < from ? value : value + 1));
@@ -117,12 +118,12 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
       fc.asyncProperty(cutOf(small.time), async (cut) => {
         const inputs = randomInputs(op, small, { seed: cut, ...unmasked });
         const whole = await run(op, small, inputs, attributes);
-        const head = await run(op, { ...small, time: cut }, stepsOf(inputs, small, 0, cut), attributes);
+        const head = await run(op, scanSizes({ ...small, time: cut }), stepsOf(inputs, small, 0, cut), attributes);
         const rest = {
           ...stepsOf(inputs, small, cut, small.time),
           initialState: cut === 0 ? inputs.initialState : head.finalState,
         };
-        const tail = await run(op, { ...small, time: small.time - cut }, rest, attributes);
+        const tail = await run(op, scanSizes({ ...small, time: small.time - cut }), rest, attributes);
         const last = cut === small.time ? head : tail;
         expectClose(head.y, stepsOf(whole, small, 0, cut).y, { relative: 1e-5, label: "y before the cut" });
         expectClose(tail.y, stepsOf(whole, small, cut, small.time).y, { relative: 1e-5, label: "y after the cut" });
@@ -132,14 +133,14 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     ));
 
   test("token by token gives what the whole sequence gives", async () => {
-    const sizes = { batch: 2, time: 9, inner: 66, state: 16 };
+    const sizes = scanSizes({ batch: 2, time: 9, inner: 66, state: 16 });
     const inputs = randomInputs(op, sizes, { seed: 5, ...unmasked });
     const whole = await run(op, sizes, inputs, attributes);
     let initialState = inputs.initialState;
     for (let t = 0; t < sizes.time; t++) {
       const token = await run(
         op,
-        { ...sizes, time: 1 },
+        scanSizes({ ...sizes, time: 1 }),
         { ...stepsOf(inputs, sizes, t, t + 1), initialState },
         attributes,
       );
@@ -155,9 +156,9 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
         fc.array(fc.boolean(), { minLength: small.time, maxLength: small.time }),
         seeds,
         async (kept, seed) => {
-          const sizes = { ...small, batch: 1 };
+          const sizes = scanSizes({ ...small, batch: 1 });
           const mask = Float32Array.from(kept, Number);
-          const inputs = randomInputs(op, sizes, { seed, ranges });
+          const inputs = randomInputs(op, sizes, { seed, ranges, without: ["seqIdx"] });
           const padded = await run(op, sizes, { ...inputs, mask }, attributes);
           const at = kept.flatMap((keep, t) => (keep ? [t] : []));
           const dense = Object.fromEntries(
@@ -168,7 +169,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
             }),
           );
           const { mask: _, ...unpadded } = dense;
-          const alone = await run(op, { ...sizes, time: at.length }, unpadded, attributes);
+          const alone = await run(op, scanSizes({ ...sizes, time: at.length }), unpadded, attributes);
           const { inner } = sizes;
           expectClose(
             at.flatMap((t) => [...padded.y.subarray(t * inner, (t + 1) * inner)]),
@@ -185,9 +186,9 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     ));
 
   test("whatever stands in padding is not looked at, NaN included", async () => {
-    const sizes = { ...small, batch: 1 };
+    const sizes = scanSizes({ ...small, batch: 1 });
     const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 ? 0 : 1));
-    const inputs = { ...randomInputs(op, sizes, { seed: 6, ranges }), mask };
+    const inputs = { ...randomInputs(op, sizes, { seed: 6, ranges, without: ["seqIdx"] }), mask };
     const spoilt = Object.fromEntries(
       Object.entries(inputs).map(([name, values]) => {
         if (!["u", "delta", "B", "C", "z"].includes(name)) return [name, values];
@@ -201,7 +202,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
   test("is linear in u and the state together when nothing gates it", () =>
     fc.assert(
       fc.asyncProperty(seeds, async (seed) => {
-        const inputs = randomInputs(op, small, { seed, ranges: positive, without: ["z", "mask"] });
+        const inputs = randomInputs(op, small, { seed, ranges: positive, without: ["z", "mask", "seqIdx"] });
         const other = randomInputs(op, small, { seed: seed + 1 });
         const summed = {
           ...inputs,
@@ -223,18 +224,18 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
     ));
 
   test("computes a sequence with the same bits whatever others are in the batch, in any order", () => {
-    const sizes = { ...small, batch: 4 };
-    const inputs = randomInputs(op, sizes, { seed: 7, ranges: { ...ranges, mask: [0, 1] } });
+    const sizes = scanSizes({ ...small, batch: 4 });
+    const inputs = randomInputs(op, sizes, { seed: 7, ranges: { ...ranges, mask: [0, 1] }, without: ["seqIdx"] });
     return fc.assert(
       fc.asyncProperty(someOf(4), (chosen) =>
-        expectIndependent(run, { op, sizes, inputs, attributes }, "batch", chosen),
+        expectIndependent(run, { op, sizes, inputs, attributes }, ["batch", "batchB", "batchC"], chosen),
       ),
       tries,
     );
   });
 
   test("with no steps hands the state on as it is", async () => {
-    const sizes = { ...small, time: 0 };
+    const sizes = scanSizes({ ...small, time: 0 });
     const inputs = randomInputs(op, sizes, { seed: 8, ...unmasked });
     const { y, finalState } = await run(op, sizes, inputs, attributes);
     expect(y).toEqual(new Float32Array());
@@ -244,7 +245,7 @@ describe.each(backends())("selectiveScan on $name", ({ run, device }) => {
   });
 
   test("keeps a NaN in its channel, from its step on", async () => {
-    const sizes = { ...small, batch: 1 };
+    const sizes = scanSizes({ ...small, batch: 1 });
     const inputs = randomInputs(op, sizes, { seed: 9, ...unmasked });
     inputs.u[7 * sizes.inner + 2] = NaN;
     const { y, finalState } = await run(op, sizes, inputs, attributes);
@@ -261,16 +262,16 @@ test("names the dimension and both inputs that disagree", () => {
   const device = new Device(new HostBackend());
   const zeros = (...shape: number[]) => device.zeros(shape);
   const inputs = { u: zeros(1, 5, 3), delta: zeros(1, 5, 3), A: zeros(3, 2), B: zeros(1, 5, 2), C: zeros(1, 5, 2) };
-  expect(() => op({ ...inputs, delta: zeros(1, 4, 3) })).toThrow(
+  expect(() => selectiveScan({ ...inputs, delta: zeros(1, 4, 3) })).toThrow(
     new TypeError('Cannot run "selective-scan": "time" is 5 in u but 4 in delta'),
   );
-  expect(() => op({ ...inputs, A: zeros(2, 2) })).toThrow(
+  expect(() => selectiveScan({ ...inputs, A: zeros(2, 2) })).toThrow(
     new TypeError('Cannot run "selective-scan": "inner" is 3 in u but 2 in A'),
   );
-  expect(() => op({ ...inputs, C: zeros(1, 5, 4) })).toThrow(
+  expect(() => selectiveScan({ ...inputs, C: zeros(1, 5, 4) })).toThrow(
     new TypeError('Cannot run "selective-scan": "state" is 2 in A but 4 in C'),
   );
-  expect(() => op({ ...inputs, initialState: zeros(1, 3) })).toThrow(
+  expect(() => selectiveScan({ ...inputs, initialState: zeros(1, 3) })).toThrow(
     new TypeError('Cannot run "selective-scan": initialState has shape [1, 3] but "batch inner state" was needed'),
   );
 });

@@ -1,14 +1,16 @@
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
-import { selectiveScan } from "./selective-scan.ts";
+import { selectiveScanOp } from "./selective-scan.ts";
+import { isSharedByChannels } from "./shared-rows.ts";
 
 /** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts`. */
 const CHANNELS = 16;
 
-export const selectiveScanForward = defineKernel(selectiveScan, {
+export const selectiveScanForward = defineKernel(selectiveScanOp, {
   module: kernels,
   entry: "selectiveScanForward",
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
+  suits: (dims, _, given) => isSharedByChannels(dims) && !given.has("seqIdx"),
   // an exponential costs about as much as ten multiply-adds
   cost: ({ time, state }) => time * CHANNELS * state * 13,
   // the state, the rows of A, the step sizes of a row
