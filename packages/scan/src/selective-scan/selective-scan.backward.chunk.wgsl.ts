@@ -47,20 +47,21 @@ export const backwardChunk = (state: number) => wgsl`
         }
         for (var t = 0u; t < length; t++) {
           let row = first + t;
-          let kept = steps[keptAt(row)] != 0.0;
+          let kind = steps[kindAt(row)];
           let d = steps[row * dims.inner + e];
           let drive = d * u[row * dims.inner + e];
+          if (kind == beginning) { h = array<f32, slice>(); }
           for (var n = 0u; n < slice; n++) {
             states[t * slice + n] = h[n];
-            if (kept) { h[n] = fma(exponential(d * rates[n]), h[n], drive * B[row * ${state} + origin + n]); }
+            if (kind != padding) { h[n] = fma(exponential(d * rates[n]), h[n], drive * B[row * ${state} + origin + n]); }
           }
         }
       }
       for (var left = length; left > 0; left--) {
         let t = left - 1;
         let row = first + t;
-        let kept = works && steps[keptAt(row)] != 0.0;
-        if (kept) {
+        let kind = steps[kindAt(row)];
+        if (works && kind != padding) {
           let at = row * dims.inner + e;
           let d = steps[at];
           let drive = d * u[at];
@@ -80,6 +81,7 @@ export const backwardChunk = (state: number) => wgsl`
             tile[(slice + n) * stride + lane] = g[n] * drive;
             g[n] *= a;
           }
+          if (kind == beginning) { g = array<f32, slice>(); }
         } else {
           for (var n = 0u; n < 2 * slice; n++) { tile[n * stride + lane] = 0.0; }
         }
@@ -100,7 +102,7 @@ export const backwardChunk = (state: number) => wgsl`
     if (!works) { return; }
     for (var t = 0u; t < length; t++) {
       let at = (first + t) * dims.inner + e;
-      if (steps[keptAt(first + t)] == 0.0) {
+      if (steps[kindAt(first + t)] == padding) {
         du[at] = 0.0;
         continue;
       }

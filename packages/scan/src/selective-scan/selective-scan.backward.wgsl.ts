@@ -4,6 +4,7 @@ import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
 import { CHUNK, layout, sliceOf, WORKGROUP } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { isSharedByChannels } from "./shared-rows.ts";
+import { stepKind } from "./step-kind.wgsl.ts";
 
 type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
 
@@ -17,15 +18,15 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
 /**
  * Reverse scan, cut into chunks of 32 steps that are computed side by side:
  *
- * 1. an invocation an element: step size, gradient before the gate, slopes of softplus and gate;
- * 2. one a channel and chunk: what the chunk adds to the state after it, and to the gradient of the state before it;
- * 3. one a channel and entry of the state: carries both over the borders of chunks, the decay of a chunk being
+ * 1. and 2. an invocation a chunk: the kinds of its steps; an invocation an element: step size, gradient before the gate, slopes of softplus and gate;
+ * 3. one a channel and chunk: what the chunk adds to the state after it, and to the gradient of the state before it;
+ * 4. one a channel and entry of the state: carries both over the borders of chunks, the decay of a chunk being
  *    `exp(A · sum of its step sizes)`;
- * 4. a workgroup for 64 channels and a chunk, a lane a channel: up to 16 states at a time are computed again, step by step,
+ * 5. a workgroup for 64 channels and a chunk, a lane a channel: up to 16 states at a time are computed again, step by step,
  *    into 2 KiB of the lane's own, then walked back; sums over the channels, for `dB` and `dC`, are taken in 8 KiB that the
  *    workgroup shares, one after another by a lane each;
- * 5. one a channel and chunk: skip, gate and slopes, and the chunk's shares of `dD` and `ddeltaBias`;
- * 6. and 7. add up shares, over blocks of channels for `dB` and `dC`, over chunks and batch for the rest.
+ * 6. one a channel and chunk: skip, gate and slopes, and the chunk's shares of `dD` and `ddeltaBias`;
+ * 7. and 8. add up shares, over blocks of channels for `dB` and `dC`, over chunks and batch for the rest.
  *
  * Deterministic: every sum has an order that sizes alone decide. Work: 3 exponentials and some 20 multiply-adds for each
  * `batch · time · inner · state`. Scratch: `3 + 3 · state / 32` times `u`, 4.5 at state 16. There an element costs 19 loads and
@@ -33,15 +34,41 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
  * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
  */
 export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
-  suits: (dims, { given }) => dims.state >= 1 && isSharedByChannels(dims) && !given.has("seqIdx"),
+  suits: (dims) => dims.state >= 1 && isSharedByChannels(dims),
   scratch: {
-    steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
+    steps: (dims) => 2 * elementsOf(dims) + dims.batch * (dims.time + chunksOf(dims.time)),
     carries: (dims) => piecesOf(dims) * (2 * dims.state + 1),
     shares: (dims) => elementsOf(dims) + 2 * blocksOf(dims) * dims.batch * dims.time * dims.state + 2 * piecesOf(dims),
   },
   passes: [
     {
-      binds: ["delta", "z", "deltaBias", "mask", "dy", "ddelta", "dz", "steps"],
+      binds: ["mask", "seqIdx", "steps"],
+      workgroups: ({ batch, time }) => groupsFor(batch * chunksOf(time)),
+      source: () => wgsl`
+        ${layout}
+        ${stepKind}
+        @compute @workgroup_size(${WORKGROUP})
+        fn main(
+          @builtin(workgroup_id) group: vec3u,
+          @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32,
+        ) {
+          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (i >= dims.batch * chunks()) { return; }
+          let b = i / chunks();
+          let first = i % chunks() * ${CHUNK};
+          var begins = 0.0;
+          for (var t = first; t < min(first + ${CHUNK}, dims.time); t++) {
+            let kind = stepKind(b * dims.time + t);
+            if (kind == beginning) { begins = 1.0; }
+            steps[kindAt(b * dims.time + t)] = kind;
+          }
+          steps[beginsAt(b, i % chunks())] = begins;
+        }
+      `,
+    },
+    {
+      binds: ["delta", "z", "deltaBias", "dy", "ddelta", "dz", "steps"],
       workgroups: (dims) => groupsFor(elementsOf(dims)),
       source: () => wgsl`
         ${layout}
@@ -57,15 +84,11 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           if (i >= elements()) { return; }
           let row = i / dims.inner;
           let e = i % dims.inner;
-          var kept = 1.0;
-          if (hasMask) { kept = select(1.0, 0.0, mask[row] == 0); }
-          if (e == 0) { steps[keptAt(row)] = kept; }
-
           var d = 0.0;
           var slope = 0.0;
           var grad = 0.0;
           var gateGrad = 0.0;
-          if (kept != 0.0) {
+          if (steps[kindAt(row)] != padding) {
             d = delta[i];
             slope = 1.0;
             if (hasDeltaBias) { d += deltaBias[e]; }
@@ -115,7 +138,12 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
             var stepSum = 0.0;
             for (var t = piece.first; t < piece.end; t++) {
               let row = piece.b * dims.time + t;
-              if (steps[keptAt(row)] == 0.0) { continue; }
+              let kind = steps[kindAt(row)];
+              if (kind == padding) { continue; }
+              if (kind == beginning) {
+                h = array<f32, slice>();
+                decay = array<f32, slice>();
+              }
               let at = row * dims.inner + piece.e;
               let d = steps[at];
               let drive = d * u[at];
@@ -139,7 +167,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
       `,
     },
     {
-      binds: ["A", "initialState", "dfinalState", "dinitialState", "carries"],
+      binds: ["A", "initialState", "dfinalState", "dinitialState", "steps", "carries"],
       workgroups: ({ batch, inner, state }) => groupsFor(batch * inner * state),
       source: () => wgsl`
         ${layout}
@@ -164,6 +192,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
             let place = stateAt(b, chunk, n, e);
             let added = carries[place];
             carries[place] = h;
+            if (steps[beginsAt(b, chunk)] != 0.0) { h = 0.0; }
             h = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk) * dims.inner + e)]), h, added);
           }
 
@@ -173,6 +202,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
             let place = carryAt(stateAt(b, chunk - 1, n, e));
             let added = carries[place];
             carries[place] = g;
+            if (steps[beginsAt(b, chunk - 1)] != 0.0) { g = 0.0; }
             g = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk - 1) * dims.inner + e)]), g, added);
           }
           dinitialState[own] = g;
@@ -204,7 +234,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           var biasShare = 0.0;
           for (var t = piece.first; t < piece.end; t++) {
             let row = piece.b * dims.time + t;
-            if (steps[keptAt(row)] == 0.0) { continue; }
+            if (steps[kindAt(row)] == padding) { continue; }
             let at = row * dims.inner + piece.e;
             let grad = steps[gradAt(at)];
             let stepGrad = steps[at] * ddelta[at];

@@ -1,6 +1,7 @@
 import { defineKernel, exponential, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
 import { selectiveScanOp } from "./selective-scan.ts";
-import { isSharedByChannels } from "./shared-rows.ts";
+import { sharedRows } from "./shared-rows.wgsl.ts";
+import { stepKind, stepKinds } from "./step-kind.wgsl.ts";
 
 const WORKGROUP = 64;
 /** States that an invocation can be expected to hold in registers. */
@@ -9,8 +10,8 @@ const MAX_STATE = 256;
 /**
  * Three passes, because the op has more tensors than a pass may bind:
  *
- * 1. `step`, one invocation an element: the step size, after bias and softplus, goes to scratch, and the
- *    initial state to `finalState`;
+ * 1. `step`, one invocation an element: the step size, after bias and softplus, goes to scratch, behind all of them what
+ *    kind of step it is, and the initial state to `finalState`;
  * 2. the scan, one invocation per channel `(batch, inner)`: it walks time in order with its `state` values in
  *    registers, from `finalState` and back to it;
  * 3. the gate, one invocation an element: adds `D · u`, multiplies with `silu(z)`, clears padding.
@@ -20,16 +21,16 @@ const MAX_STATE = 256;
  */
 export const selectiveScanForward = defineKernel(selectiveScanOp, {
   along: "batch",
-  suits: (dims, { given }) =>
-    dims.state >= 1 && dims.state <= MAX_STATE && isSharedByChannels(dims) && !given.has("seqIdx"),
-  scratch: { step: ({ batch, time, inner }) => batch * time * inner },
+  suits: ({ state }) => state >= 1 && state <= MAX_STATE,
+  scratch: { step: ({ batch, time, inner }) => batch * time * (inner + 1) },
   passes: [
     {
-      binds: ["delta", "deltaBias", "initialState", "step", "finalState"],
+      binds: ["delta", "deltaBias", "initialState", "mask", "seqIdx", "step", "finalState"],
       workgroups: ({ batch, time, inner, state }) => Math.ceil((batch * inner * Math.max(time, state)) / WORKGROUP),
       source: () => wgsl`
         ${groupIndex}
         ${softplus}
+        ${stepKind}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -37,7 +38,9 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
           @builtin(local_invocation_index) lane: u32,
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i < dims.batch * dims.time * dims.inner) {
+          let elements = dims.batch * dims.time * dims.inner;
+          if (i < elements) {
+            if (i % dims.inner == 0) { step[elements + i / dims.inner] = stepKind(i / dims.inner); }
             var raw = delta[i];
             if (hasDeltaBias) { raw += deltaBias[i % dims.inner]; }
             if (deltaSoftplus) { raw = softplus(raw); }
@@ -52,11 +55,13 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
       `,
     },
     {
-      binds: ["u", "A", "B", "C", "mask", "step", "y", "finalState"],
+      binds: ["u", "A", "B", "C", "step", "y", "finalState"],
       workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
       source: ({ state }) => wgsl`
         ${exponential}
         ${groupIndex}
+        ${sharedRows}
+        ${stepKinds}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -69,18 +74,22 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
           let e = channel % dims.inner;
           var h = array<f32, ${state}>();
           for (var n = 0u; n < ${state}; n++) { h[n] = finalState[channel * ${state} + n]; }
+          let rowsB = rowsOfB(dims.rangeFirst + b, e);
+          let rowsC = rowsOfC(dims.rangeFirst + b, e);
           for (var t = 0u; t < dims.time; t++) {
             let row = b * dims.time + t;
-            if (hasMask) {
-              if (mask[row] == 0) { continue; }
-            }
+            let kind = step[dims.batch * dims.time * dims.inner + row];
+            if (kind == padding) { continue; }
+            if (kind == beginning) { h = array<f32, ${state}>(); }
+            let Bt = (rowsB.first + t * rowsB.stride) * ${state};
+            let Ct = (rowsC.first + t * rowsC.stride) * ${state};
             let at = row * dims.inner + e;
             let d = step[at];
             let drive = d * u[at];
             var out = 0.0;
             for (var n = 0u; n < ${state}; n++) {
-              h[n] = exponential(d * A[e * ${state} + n]) * h[n] + drive * B[row * ${state} + n];
-              out += C[row * ${state} + n] * h[n];
+              h[n] = exponential(d * A[e * ${state} + n]) * h[n] + drive * B[Bt + n];
+              out += C[Ct + n] * h[n];
             }
             y[at] = out;
           }
