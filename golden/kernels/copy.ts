@@ -24,6 +24,7 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   discretize_dense: ["zoh_legs_8_0.5", "bilinear_legs_8_0.5", "euler_legs_8_0.5", "backward_euler_legs_8_0.5"],
   discretize_diagonal: ["zoh_complex", "zoh_real", "bilinear_complex", "bilinear_real", "euler_complex", "euler_real"],
   s4d_kernel: ["0", "1", "2"],
+  s4d_layer: ["0"],
   scan_sum: ["L1_fwd", "L64_rev", "L129_fwd"],
   scan_max: ["L1_rev", "L64_rev", "L129_fwd"],
   scan_linear: ["L1_fwd_real", "L64_fwd_complex", "L64_rev_real", "L129_fwd_real", "L129_rev_complex"],

@@ -4,6 +4,7 @@ export {
   blank,
   constant,
   deltaBias,
+  logUniform,
   normal,
   s4dReal,
   seeded,
@@ -19,4 +20,5 @@ export { Mamba2Mixer, type Mamba2MixerConfig, type Mamba2MixerInput, type Mamba2
 export { Mamba3Mixer, type Mamba3MixerConfig, type Mamba3MixerInput, type Mamba3MixerState } from "./mamba3-mixer.ts";
 export { GatedMlp } from "./mlp.ts";
 export { Module } from "./module.ts";
+export { S4D, S4DKernel, type S4DConfig, type S4DState } from "./s4d.ts";
 export { LayerNorm, RmsNorm, type Norm } from "./norm.ts";

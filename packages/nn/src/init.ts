@@ -35,6 +35,11 @@ export function normal(deviation: number): Fill {
   return (random) => deviation * Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }
 
+/** Logarithms of numbers drawn log-uniformly from `min` to `max`, as S4D draws its step sizes. */
+export function logUniform(min: number, max: number): Fill {
+  return (random) => Math.log(min) + (Math.log(max) - Math.log(min)) * random.next();
+}
+
 /** `log(n + 1)` for state `n`: the real S4D initialisation, `A[n] = -(n + 1)` (Gu et al. 2022). */
 export function s4dReal(dState: number): Fill {
   return (_, index) => Math.log((index % dState) + 1);

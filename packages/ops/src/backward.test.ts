@@ -14,7 +14,7 @@ import {
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { crossEntropyBackward } from "./cross-entropy/cross-entropy.backward.ts";
-import { siluBackward, softplusBackward } from "./elementwise/activations.backward.ts";
+import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./elementwise/activations.backward.ts";
 import { embeddingBackward } from "./embedding/embedding.backward.ts";
 import { layerNormBackward } from "./layer-norm/layer-norm.backward.ts";
 import { matmulInputGradient, matmulWeightGradient } from "./matmul/matmul.backward.ts";
@@ -79,6 +79,8 @@ const questions: readonly Question[] = [
   })),
   { op: siluBackward, sizes: lines, ranges: { x: [-20, 20] }, independent: "rows" },
   { op: softplusBackward, sizes: lines, ranges: { x: [-25, 25] }, independent: "rows" },
+  { op: sigmoidBackward, sizes: lines, ranges: { x: [-20, 20] }, independent: "rows" },
+  { op: geluBackward, sizes: lines, ranges: { x: [-20, 20] }, independent: "rows" },
   {
     op: padOp,
     sizes: [

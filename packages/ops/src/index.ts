@@ -1,4 +1,6 @@
 export { crossEntropy, crossEntropyOp, type CrossEntropyOptions } from "./cross-entropy/cross-entropy.ts";
+export { gelu, geluOp } from "./elementwise/gelu.ts";
+export { glu, sigmoid, sigmoidOp } from "./elementwise/sigmoid.ts";
 export { silu, siluOp } from "./elementwise/silu.ts";
 export { softplus, softplusOp } from "./elementwise/softplus.ts";
 export { embedding, embeddingOp } from "./embedding/embedding.ts";

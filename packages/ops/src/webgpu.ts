@@ -1,7 +1,13 @@
 import type { Kernel } from "@elapid/webgpu";
 import { padKernel } from "./copy/pad.wgsl.ts";
 import { crossEntropyBackwardRows } from "./cross-entropy/cross-entropy.backward.wgsl.ts";
-import { siluBackwardKernel, softplusBackwardKernel } from "./elementwise/activations.backward.wgsl.ts";
+import {
+  geluBackwardKernel,
+  sigmoidBackwardKernel,
+  siluBackwardKernel,
+  softplusBackwardKernel,
+} from "./elementwise/activations.backward.wgsl.ts";
+import { geluKernel, sigmoidKernel } from "./elementwise/unary.wgsl.ts";
 import { embeddingBackwardChained } from "./embedding/embedding.backward.wgsl.ts";
 import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts";
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
@@ -21,6 +27,10 @@ export const kernels: readonly Kernel[] = [
   sumAxisKernel,
   siluBackwardKernel,
   softplusBackwardKernel,
+  sigmoidKernel,
+  sigmoidBackwardKernel,
+  geluKernel,
+  geluBackwardKernel,
   crossEntropyBackwardRows,
   matmulInputGradientTiled,
   matmulWeightGradientTiled,

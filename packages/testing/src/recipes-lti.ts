@@ -1,3 +1,5 @@
+import { checkpointName } from "@elapid/models";
+import { blank, S4D } from "@elapid/nn";
 import {
   discretizeDense,
   discretizeDiagonal,
@@ -93,6 +95,18 @@ export const ltiRecipes: Readonly<Record<string, Recipe>> = {
     },
   },
 
+  s4d_layer: {
+    run: (inputs) => {
+      const { device, channelsLast, attrs } = inputs;
+      const config = { dModel: Number(attrs.channels), dState: Number(attrs.N) };
+      const layer = inputs.module(
+        () => new S4D(config, blank(device)),
+        (path) => `param.${checkpointName(path, s4dNames)}`,
+      );
+      return { y: channelsFirst(layer.forward(channelsLast("u")!)) };
+    },
+  },
+
   // as a convolution and as a recurrence: K comes from the one, y from the other
   ssm_kernel_diag: {
     run: ({ get, channelsLast, attrs }) => {
@@ -105,6 +119,9 @@ export const ltiRecipes: Readonly<Record<string, Recipe>> = {
     },
   },
 };
+
+/** Where the official layer's names are not ours in snake case. */
+const s4dNames = { log_A_real: "logAReal", A_imag: "AImag", "output_linear.0": "outputLinear" };
 
 /** Our names of the measures that are called otherwise officially. */
 function measureOf(official: unknown): Measure {

@@ -1,6 +1,6 @@
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
-import { siluBackward, softplusBackward } from "./activations.backward.ts";
+import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./activations.backward.ts";
 
 const activation = (op: typeof siluBackward, entry: string) =>
   defineKernel(op, {
@@ -15,4 +15,6 @@ const activation = (op: typeof siluBackward, entry: string) =>
 export const activationBackwardKernels = [
   activation(siluBackward, "siluBackward"),
   activation(softplusBackward, "softplusBackward"),
+  activation(sigmoidBackward, "sigmoidBackward"),
+  activation(geluBackward, "geluBackward"),
 ];

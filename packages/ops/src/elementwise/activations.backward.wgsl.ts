@@ -1,5 +1,6 @@
 import { defineKernel, exponential, groupIndex, wgsl, type Kernel, type Wgsl } from "@elapid/webgpu";
-import { siluBackward, softplusBackward } from "./activations.backward.ts";
+import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./activations.backward.ts";
+import { normal } from "./normal.wgsl.ts";
 
 const WORKGROUP = 64;
 
@@ -42,5 +43,21 @@ export const softplusBackwardKernel = activationBackward(
     fn slope(x: f32) -> f32 {
       let e = exponential(-abs(x));
       return select(e, 1.0, x >= 0.0) / (1.0 + e);
+    }`,
+);
+export const sigmoidBackwardKernel = activationBackward(
+  sigmoidBackward,
+  wgsl`${exponential}
+    fn slope(x: f32) -> f32 {
+      let e = exponential(-abs(x));
+      return e / ((1.0 + e) * (1.0 + e));
+    }`,
+);
+export const geluBackwardKernel = activationBackward(
+  geluBackward,
+  wgsl`${normal}
+    fn slope(x: f32) -> f32 {
+      let bell = normalBell(x);
+      return fma(x * 0.3989422804014327, bell, normalCdf(x, bell)); // 1 / sqrt(2 pi)
     }`,
 );

@@ -1,6 +1,8 @@
 import { binaryOps, unaryOps } from "@elapid/tensor";
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { geluOp } from "./gelu.ts";
+import { sigmoidOp } from "./sigmoid.ts";
 import { siluOp } from "./silu.ts";
 import { softplusOp } from "./softplus.ts";
 
@@ -30,6 +32,8 @@ export const elementwiseKernels = [
   unary(unaryOps.neg, "unaryNeg"),
   unary(siluOp, "unarySilu"),
   unary(softplusOp, "unarySoftplus"),
+  unary(sigmoidOp, "unarySigmoid"),
+  unary(geluOp, "unaryGelu"),
   binary(binaryOps.add, "binaryAdd"),
   binary(binaryOps.mul, "binaryMul"),
 ];
