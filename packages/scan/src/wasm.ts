@@ -3,6 +3,7 @@ import { rollKernel } from "./causal-conv1d/roll.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
+import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wasm.ts";
 import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
 import { mamba3StepsBackwardKernel, mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
@@ -16,6 +17,7 @@ export const kernels = [
   rollKernel,
   selectiveScanBackwardKernel,
   mamba3Forward,
+  mamba3BackwardKernel,
   mamba3StepsKernel,
   mamba3StepsBackwardKernel,
   ssdBackwardKernel,

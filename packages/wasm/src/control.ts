@@ -6,7 +6,7 @@ import { CONTROL_PAGE } from "./memory.ts";
  */
 export const control = {
   address: CONTROL_PAGE,
-  length: 128,
+  length: 144,
   /** Number of the current job; a change wakes the workers. */
   job: 0,
   /** Workers that sleep until the job changes. */
@@ -32,4 +32,4 @@ export const control = {
 
 /** Value of `next` that no worker takes for a chunk. */
 export const CLOSED = 2 ** 30;
-export const MAX_ARGS = 40;
+export const MAX_ARGS = 48;

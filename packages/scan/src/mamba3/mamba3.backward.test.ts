@@ -1,5 +1,15 @@
-import { expectGradients, randomInputs } from "@elapid/testing";
-import { describe, test } from "vitest";
+import {
+  backends,
+  expectGoldenGradients,
+  expectGradients,
+  expectMatchesReference,
+  expectNaNsOfReference,
+  expectSameBitsOnThreads,
+  goldenCases,
+  randomInputs,
+} from "@elapid/testing";
+import { describe, expect, test } from "vitest";
+import { mamba3Backward } from "./mamba3.backward.ts";
 import { mamba3 as op } from "./mamba3.ts";
 
 const ranges = {
@@ -10,6 +20,17 @@ const ranges = {
   mask: [0, 1],
   seqIdx: [0, 2],
 } as const;
+const small = { batch: 2, time: 19, heads: 4, headDim: 5, rank: 2, groups: 2, state: 6, pairs: 2 };
+const shapes = [
+  { batch: 1, time: 1, heads: 1, headDim: 1, rank: 1, groups: 1, state: 1, pairs: 0 },
+  { batch: 2, time: 63, heads: 3, headDim: 5, rank: 3, groups: 3, state: 7, pairs: 2 }, // no size is a multiple of a vector
+  { batch: 1, time: 257, heads: 2, headDim: 4, rank: 1, groups: 1, state: 16, pairs: 8 },
+  { batch: 2, time: 1, heads: 6, headDim: 33, rank: 2, groups: 2, state: 34, pairs: 17 },
+  { batch: 1, time: 18, heads: 2, headDim: 64, rank: 4, groups: 1, state: 128, pairs: 32 }, // Mamba-3's own
+];
+// WebGPU has no kernel of this op
+const tested = backends().filter(({ name }) => !name.startsWith("webgpu"));
+const optionalGradients = mamba3Backward.inputs.filter((port) => port.optional).map(({ name }) => name);
 const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
 
 describe("gradient of mamba3", () => {
@@ -30,3 +51,75 @@ describe("gradient of mamba3", () => {
     return expectGradients({ op, sizes, inputs, attributes: { ...attributes, trapSigmoid: false } });
   });
 });
+
+describe.each(tested)("gradient of mamba3 on $name", ({ run, device }) => {
+  test.each([
+    ...goldenCases("mamba3_siso"),
+    ...goldenCases("mamba3_mimo"),
+    ...goldenCases("mamba3_mimo_recurrent"),
+    ...goldenCases("mamba3_rotary_step"),
+    ...goldenCases("mamba3_state_update"),
+  ])("matches $reference: $id", async (golden) => expectGoldenGradients(await device(), golden));
+
+  describe.each(shapes)("at B$batch T$time H$heads P$headDim R$rank G$groups N$state A$pairs", (sizes) => {
+    test.each(["pairwise", "halved"])("matches the reference with everything, %s", (rotation) => {
+      const inputs = randomInputs(mamba3Backward, sizes, { seed: 4, ranges });
+      return expectMatchesReference(run, { op: mamba3Backward, sizes, inputs, attributes: { rotation } });
+    });
+
+    // without a state that is not turned, turning everything changes nothing: the gradient of the angles is rounding alone
+    test("matches the reference with nothing optional but dy and a state", () => {
+      const without = optionalGradients.filter((name) => name !== "dy" && name !== "initialState");
+      const inputs = randomInputs(mamba3Backward, sizes, { seed: 5, ranges, without });
+      const attributes = { wrapAngles: false, trapSigmoid: false };
+      return expectMatchesReference(run, { op: mamba3Backward, sizes, inputs, attributes });
+    });
+  });
+
+  test.each(optionalGradients)("matches the reference without %s", (left) => {
+    const inputs = randomInputs(mamba3Backward, small, { seed: 6, ranges, without: [left] });
+    return expectMatchesReference(run, { op: mamba3Backward, sizes: small, inputs });
+  });
+
+  test("whatever stands in padding is not looked at, NaN included", async () => {
+    const sizes = { ...small, batch: 1 };
+    const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 2 || t === 7 || t === 18 ? 0 : 1));
+    const inputs = { ...randomInputs(mamba3Backward, sizes, { seed: 7, ranges }), mask };
+    const sequences = ["x", "B", "C", "logDecay", "delta", "trap", "angles", "z", "dy"];
+    const spoilt = Object.fromEntries(
+      Object.entries(inputs).map(([name, values]) => {
+        if (!sequences.includes(name)) return [name, values];
+        const width = values.length / sizes.time;
+        return [name, values.map((value, i) => (mask[Math.floor(i / width)] === 0 ? NaN : value))];
+      }),
+    );
+    expect(await run(mamba3Backward, sizes, spoilt)).toEqual(await run(mamba3Backward, sizes, inputs));
+  });
+
+  test("with no steps hands the gradients of the states on as they are", async () => {
+    const sizes = { ...small, time: 0 };
+    const inputs = randomInputs(mamba3Backward, sizes, { seed: 8, ranges });
+    const result = await run(mamba3Backward, sizes, inputs);
+    for (const name of ["State", "B", "X", "Angle"]) {
+      expect(result[`dinitial${name}`]).toEqual(inputs[`dfinal${name}`]);
+    }
+    expect(result.dBBias).toEqual(new Float32Array(result.dBBias.length));
+  });
+
+  test("has NaN where the reference has it", () => {
+    const inputs = randomInputs(mamba3Backward, small, { seed: 9, ranges });
+    return expectNaNsOfReference(run, { op: mamba3Backward, sizes: small, inputs });
+  });
+
+  test("has the same bits twice", async () => {
+    const inputs = randomInputs(mamba3Backward, small, { seed: 10, ranges });
+    expect(await run(mamba3Backward, small, inputs)).toEqual(await run(mamba3Backward, small, inputs));
+  });
+});
+
+test("the gradient of mamba3 has the same bits on any number of threads", () =>
+  expectSameBitsOnThreads({
+    op: mamba3Backward,
+    sizes: small,
+    inputs: randomInputs(mamba3Backward, small, { seed: 11, ranges }),
+  }));

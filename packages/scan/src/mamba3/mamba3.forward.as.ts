@@ -11,7 +11,7 @@ import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { turnTo } from "./turn.as.ts";
+import { advance, copyRows, makeToken, read } from "./head.as.ts";
 
 export function mamba3Forward(
   begin: i32, end: i32, scratch: usize,
@@ -34,12 +34,13 @@ export function mamba3Forward(
   let Bt = at(out, channels);
   let BLast = at(Bt, vectors);
   const Ct = at(BLast, vectors);
+  const cosines = at(Ct, vectors);
+  const sines = at(cosines, (pairs + 3) & ~3);
   const all = Ct - theta; // bytes of what a sequence starts from, and some more
 
   for (let unit = begin; unit < end; unit++) {
     const b = unit / heads;
     const head = unit % heads;
-    const group = head / (heads / groups);
     const own = head * rank * headDim; // of the head's projections
     let started = false;
     let sequence = 0;
@@ -74,19 +75,10 @@ export function mamba3Forward(
       const weightLast = f32x4.splat((<f32>1 - lambda) * d * decay);
       const weight = f32x4.splat(lambda * d);
 
-      for (let r = 0; r < rank; r++) {
-        const from = ((row * rank + r) * groups + group) * state;
-        const bias = (head * rank + r) * state;
-        addRows(at(B, from), BBias ? at(BBias, bias) : 0, at(Bt, r * state), state);
-        addRows(at(C, from), CBias ? at(CBias, bias) : 0, at(Ct, r * state), state);
-        const projection = xProjection ? at(xProjection, own + r * headDim) : 0;
-        for (let p = 0; p < headDim; p += 4) {
-          let input = load4(at(x, here + p), headDim - p);
-          if (projection) input = f32x4.mul(input, load4(at(projection, p), headDim - p));
-          v128.store(at(xt, r * padded + p), input);
-        }
-      }
-      turnTo(theta, at(angles, first * pairs), d, pairs, wrapAngles, Bt, Ct, vectors, state, halved);
+      makeToken(
+        row, head, heads, headDim, rank, groups, state, pairs, x, B, C, angles, BBias, CBias, xProjection,
+        d, wrapAngles, halved, theta, cosines, sines, xt, Bt, Ct,
+      );
 
       for (let p = 0; p < padded; p += 4) {
         const hp = at(h, p * state);
@@ -94,7 +86,7 @@ export function mamba3Forward(
         for (let r = 0; r < rank; r++) {
           const before = f32x4.mul(weightLast, v128.load(at(xLast, r * padded + p)));
           const after = f32x4.mul(weight, v128.load(at(xt, r * padded + p)));
-          advance(hp, keep, before, at(BLast, r * state), after, at(Bt, r * state), state);
+          advance(hp, hp, keep, before, at(BLast, r * state), after, at(Bt, r * state), state);
           keep = f32x4.splat(1);
         }
         for (let r = 0; r < rank; r++) {
@@ -119,49 +111,6 @@ export function mamba3Forward(
     copyRows(xLast, padded, at(finalX, unit * rank * headDim), headDim, rank, headDim);
     for (let i = 0; i < pairs; i++) store<f32>(at(finalAngle, unit * pairs + i), <f32>load<f64>(theta + ((<usize>i) << 3)));
   }
-}
-
-/** Rows of `size` elements whose beginnings are `fromStride` and `toStride` elements apart. */
-function copyRows(from: usize, fromStride: i32, to: usize, toStride: i32, rows: i32, size: i32): void {
-  for (let r = 0; r < rows; r++) memory.copy(at(to, r * toStride), at(from, r * fromStride), (<usize>size) << 2);
-}
-
-/** `from + bias`, or `from` itself, at `to`. */
-@inline
-function addRows(from: usize, bias: usize, to: usize, size: i32): void {
-  for (let n = 0; n < size; n += 4) {
-    const values = load4(at(from, n), size - n);
-    store4(at(to, n), bias ? f32x4.add(values, load4(at(bias, n), size - n)) : values, size - n);
-  }
-}
-
-/** Replaces the state of four channels by `keep · h + before · BLast + after · B`. */
-@inline
-function advance(h: usize, keep: v128, before: v128, BLast: usize, after: v128, B: usize, state: i32): void {
-  for (let n = 0; n < state; n++) {
-    const place = h + ((<usize>n) << 4);
-    const driven = madd(before, v128.load_splat<f32>(at(BLast, n)), f32x4.mul(after, v128.load_splat<f32>(at(B, n))));
-    v128.store(place, madd(keep, v128.load(place), driven));
-  }
-}
-
-/** The products of the state of four channels with `C`, summed over the state. */
-@inline
-function read(h: usize, C: usize, state: i32): v128 {
-  let sum0 = f32x4.splat(0);
-  let sum1 = f32x4.splat(0);
-  let sum2 = f32x4.splat(0);
-  let sum3 = f32x4.splat(0);
-  let n = 0;
-  for (; n + 4 <= state; n += 4) {
-    const place = h + ((<usize>n) << 4);
-    sum0 = madd(v128.load_splat<f32>(at(C, n)), v128.load(place), sum0);
-    sum1 = madd(v128.load_splat<f32>(at(C, n), 4), v128.load(place, 16), sum1);
-    sum2 = madd(v128.load_splat<f32>(at(C, n), 8), v128.load(place, 32), sum2);
-    sum3 = madd(v128.load_splat<f32>(at(C, n), 12), v128.load(place, 48), sum3);
-  }
-  for (; n < state; n++) sum0 = madd(v128.load_splat<f32>(at(C, n)), v128.load(h + ((<usize>n) << 4)), sum0);
-  return f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3));
 }
 
 /** Brings the output of every rank to a root mean square of 1, times `weight`; sums in 64 bits. */

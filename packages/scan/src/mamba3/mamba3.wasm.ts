@@ -9,8 +9,8 @@ export const mamba3Forward = defineKernel(mamba3, {
   cost: ({ time, headDim, rank, state, pairs }) => time * (headDim * state * (1 + 3 * rank) + 30 * pairs),
   scratch: ({ headDim, rank, state, pairs }) => {
     const padded = Math.ceil(headDim / 4) * 4;
-    // theta in 64 bits, to whole fours; the state; x, x of the last step and the output of each rank; B, B of the last step and C
-    return Math.ceil(pairs / 4) * 32 + (padded * state + 3 * rank * padded + 3 * rank * state) * 4;
+    // theta in 64 bits, its cosine and sine; the state; x, x of the last step and the output of each rank; B, B of the last step and C
+    return Math.ceil(pairs / 4) * 64 + (padded * state + 3 * rank * padded + 3 * rank * state) * 4;
   },
   args: ({ dims: { time, heads, headDim, rank, groups, state, pairs }, attributes, inputs, outputs }) => [
     time,

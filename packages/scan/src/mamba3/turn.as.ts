@@ -1,5 +1,5 @@
 /**
- * Theta of a step, and the pairs of vectors turned by it, four pairs at a time. Theta is added up in 64 bits and brought to
+ * Theta of a step, and the pairs of vectors turned by it and back, four pairs at a time. Theta is added up in 64 bits and brought to
  * the nearest quarter turn in them; only the rest, at most an eighth of a turn, is rounded to 32.
  */
 import { highHalf, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
@@ -11,20 +11,16 @@ const TURN: f64 = 6.283185307179586;
 const QUARTER: f64 = 1.5707963267948966;
 
 /**
- * Adds `π · tanh(angles) · delta` to theta, which is in 64 bits and padded to whole fours, and turns the pairs of
- * all vectors of `state` elements at `B` and `C` by it.
+ * Adds `π · tanh(angles) · delta` to theta, which is in 64 bits; `cosines` and `sines` are those of the sum. All three are padded to
+ * whole fours.
  */
-export function turnTo(
-  theta: usize, angles: usize, delta: f32, pairs: i32, wrap: i32,
-  B: usize, C: usize, elements: i32, state: i32, halved: i32,
+export function addAngles(
+  theta: usize, angles: usize, delta: f32, pairs: i32, wrap: i32, cosines: usize, sines: usize,
 ): void {
   const rate = f64x2.splat(Math.PI * <f64>delta);
-  const stride = halved ? 1 : 2; // from pair to pair
-  const apart = halved ? state / 2 : 1; // of a pair
   for (let i = 0; i < pairs; i += 4) {
-    const count = pairs - i;
     const kept = theta + ((<usize>i) << 3);
-    const by = tanh(load4(at(angles, i), count));
+    const by = tanh(load4(at(angles, i), pairs - i));
     const low = f64x2.add(v128.load(kept), f64x2.mul(lowHalf(by), rate));
     const high = f64x2.add(v128.load(kept, 16), f64x2.mul(highHalf(by), rate));
     const lowWithin = withinTurn(low);
@@ -45,21 +41,53 @@ export function turnTo(
     const two = i32x4.splat(2);
     const odd = i32x4.eq(v128.and(quarters, one), one);
     // the sign bit is set in the second half of a turn, and of a turn that began a quarter earlier
-    const sin = v128.xor(v128.bitselect(c, s, odd), i32x4.shl(v128.and(quarters, two), 30));
-    const cos = v128.xor(v128.bitselect(s, c, odd), i32x4.shl(v128.and(i32x4.add(quarters, one), two), 30));
+    v128.store(at(sines, i), v128.xor(v128.bitselect(c, s, odd), i32x4.shl(v128.and(quarters, two), 30)));
+    v128.store(at(cosines, i), v128.xor(v128.bitselect(s, c, odd), i32x4.shl(v128.and(i32x4.add(quarters, one), two), 30)));
+  }
+}
+
+/** Turns the pairs of all vectors of `state` elements, `elements` in all. */
+export function turn(
+  vectors: usize, elements: i32, state: i32, pairs: i32, halved: i32, cosines: usize, sines: usize,
+): void {
+  const stride = halved ? 1 : 2; // from pair to pair
+  const apart = halved ? state / 2 : 1; // of a pair
+  for (let i = 0; i < pairs; i += 4) {
+    const count = pairs - i;
+    const cos = v128.load(at(cosines, i));
+    const sin = v128.load(at(sines, i));
     for (let from = i * stride; from < elements; from += state) {
-      turnPairs(at(B, from), stride, apart, cos, sin, count);
-      turnPairs(at(C, from), stride, apart, cos, sin, count);
+      const pair = at(vectors, from);
+      const re = gather4(pair, stride, count);
+      const im = gather4(at(pair, apart), stride, count);
+      scatter4(pair, stride, f32x4.sub(f32x4.mul(re, cos), f32x4.mul(im, sin)), count);
+      scatter4(at(pair, apart), stride, f32x4.add(f32x4.mul(re, sin), f32x4.mul(im, cos)), count);
     }
   }
 }
 
-@inline
-function turnPairs(pairs: usize, stride: i32, apart: i32, cos: v128, sin: v128, count: i32): void {
-  const re = gather4(pairs, stride, count);
-  const im = gather4(at(pairs, apart), stride, count);
-  scatter4(pairs, stride, f32x4.sub(f32x4.mul(re, cos), f32x4.mul(im, sin)), count);
-  scatter4(at(pairs, apart), stride, f32x4.add(f32x4.mul(re, sin), f32x4.mul(im, cos)), count);
+/** Turns gradients of vectors that `turn` made back, and adds what the angles get of them to `dtheta`. */
+export function turnBack(
+  gradients: usize, turned: usize, elements: i32, state: i32, pairs: i32, halved: i32, cosines: usize, sines: usize, dtheta: usize,
+): void {
+  const stride = halved ? 1 : 2;
+  const apart = halved ? state / 2 : 1;
+  for (let i = 0; i < pairs; i += 4) {
+    const count = pairs - i;
+    const cos = v128.load(at(cosines, i));
+    const sin = v128.load(at(sines, i));
+    let sum = v128.load(at(dtheta, i));
+    for (let from = i * stride; from < elements; from += state) {
+      const pair = at(gradients, from);
+      const re = gather4(pair, stride, count);
+      const im = gather4(at(pair, apart), stride, count);
+      const along = f32x4.mul(re, gather4(at(turned, from + apart), stride, count));
+      sum = f32x4.add(sum, f32x4.sub(f32x4.mul(im, gather4(at(turned, from), stride, count)), along));
+      scatter4(pair, stride, f32x4.add(f32x4.mul(re, cos), f32x4.mul(im, sin)), count);
+      scatter4(at(pair, apart), stride, f32x4.sub(f32x4.mul(im, cos), f32x4.mul(re, sin)), count);
+    }
+    v128.store(at(dtheta, i), sum);
+  }
 }
 
 /** An angle in 0 to 2π. */
@@ -77,7 +105,7 @@ function joined(low: v128, high: v128): v128 {
 
 /** Within 2 ulp; polynomial of Cephes below 0.625, where `1 - 2 / (1 + exp(2x))` would lose digits. */
 @inline
-function tanh(x: v128): v128 {
+export function tanh(x: v128): v128 {
   const square = f32x4.mul(x, x);
   let p = madd(f32x4.splat(-5.70498872745e-3), square, f32x4.splat(2.06390887954e-2));
   p = madd(p, square, f32x4.splat(-5.37397155531e-2));
