@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const chosen: Readonly<Record<string, readonly string[]>> = {
+  attention: ["0", "1", "2", "3", "4"],
   selective_scan: [
     ...["opts_D0_z0_bias0_softplus0", "opts_D1_z0_bias1_softplus0", "opts_D1_z1_bias1_softplus1"],
     ...["length_1", "length_129", "state_1", "state_32", "large_delta", "init_state_a", "split"],

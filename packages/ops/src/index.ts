@@ -1,3 +1,4 @@
+export { attention, attentionOp, type AttentionOptions } from "./attention/attention.ts";
 export { crossEntropy, crossEntropyOp, type CrossEntropyOptions } from "./cross-entropy/cross-entropy.ts";
 export { gelu, geluOp } from "./elementwise/gelu.ts";
 export { glu, sigmoid, sigmoidOp } from "./elementwise/sigmoid.ts";
@@ -11,3 +12,4 @@ export { adamwOp } from "./optimiser/adamw.ts";
 export { emaOp } from "./optimiser/ema.ts";
 export { sgdOp } from "./optimiser/sgd.ts";
 export { addRmsNorm, addRmsNormOp, rmsNorm, rmsNormOp } from "./rms-norm/rms-norm.ts";
+export { rope, ropeOp, type RopeOptions } from "./rope/rope.ts";

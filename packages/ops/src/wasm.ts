@@ -1,4 +1,5 @@
 import { padKernel } from "./copy/pad.wasm.ts";
+import { attentionBackwardKernel, attentionKernel } from "./attention/attention.wasm.ts";
 import { crossEntropyBackwardKernel } from "./cross-entropy/cross-entropy.backward.wasm.ts";
 import { activationBackwardKernels } from "./elementwise/activations.backward.wasm.ts";
 import { embeddingBackwardKernel } from "./embedding/embedding.backward.wasm.ts";
@@ -8,6 +9,7 @@ import { normKernel } from "./norm/norm.wasm.ts";
 import { optimiserKernels } from "./optimiser/optimiser.wasm.ts";
 import { repeatKernels } from "./repeat/repeat.wasm.ts";
 import { rmsNormBackwardKernel } from "./rms-norm/rms-norm.backward.wasm.ts";
+import { ropeKernel } from "./rope/rope.wasm.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
 
@@ -16,6 +18,9 @@ export const kernels = [
   ...inferenceKernels,
   ...activationBackwardKernels,
   ...matmulBackwardKernels,
+  attentionKernel,
+  attentionBackwardKernel,
+  ropeKernel,
   padKernel,
   sumRowsKernel,
   ...repeatKernels,

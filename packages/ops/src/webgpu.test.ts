@@ -35,6 +35,8 @@ const sizes = [
     second: 2,
     both: 3,
     inner: 5,
+    headDim: 5,
+    valueDim: 7,
   },
   {
     rows: FEW_ROWS + 1,
@@ -50,6 +52,8 @@ const sizes = [
     second: 1,
     both: 2,
     inner: 1,
+    headDim: 64,
+    valueDim: 130,
   },
 ];
 

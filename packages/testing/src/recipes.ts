@@ -1,4 +1,4 @@
-import { crossEntropy } from "@elapid/ops";
+import { attention, crossEntropy, rope } from "@elapid/ops";
 import { causalConv1d, causalConv1dUpdate, selectiveScan } from "@elapid/scan";
 import { channelsFirst, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
@@ -107,6 +107,15 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         { activation: attrs.activation === "silu" ? "silu" : "none" },
       );
       return { y: channelsFirst(y), new_state: state };
+    },
+  },
+
+  attention: {
+    run: ({ get, attrs }) => {
+      const turned = (name: string) =>
+        rope(get(name)!, { rotaryDim: Number(attrs.rotary_dim), theta: Number(attrs.rope_theta) });
+      const options = { causal: attrs.causal === true, scale: Number(attrs.softmax_scale) };
+      return { y: attention(turned("q"), turned("k"), get("v")!, options) };
     },
   },
 

@@ -1,0 +1,133 @@
+import { Device, HostBackend, type Tensor } from "@elapid/tensor";
+import {
+  backends,
+  expectClose,
+  expectGolden,
+  expectGoldenGradients,
+  expectGradients,
+  expectIndependent,
+  expectMatchesReference,
+  expectSameBitsOnThreads,
+  goldenCases,
+  randomInputs,
+} from "@elapid/testing";
+import { describe, expect, test } from "vitest";
+import { attention, attentionOp } from "./attention.ts";
+import { attentionBackward } from "./attention.backward.ts";
+
+const sizes = [
+  { batch: 1, queries: 1, keys: 1, heads: 1, kvHeads: 1, headDim: 1, valueDim: 1 },
+  { batch: 2, queries: 1, keys: 63, heads: 4, kvHeads: 2, headDim: 5, valueDim: 7 },
+  { batch: 2, queries: 63, keys: 63, heads: 6, kvHeads: 2, headDim: 8, valueDim: 20 },
+  { batch: 1, queries: 65, keys: 130, heads: 3, kvHeads: 1, headDim: 33, valueDim: 16 },
+  { batch: 1, queries: 5, keys: 257, heads: 2, kvHeads: 2, headDim: 70, valueDim: 131 },
+];
+const call = (at: number, seed: number) => ({
+  op: attentionOp,
+  sizes: sizes[at],
+  inputs: randomInputs(attentionOp, sizes[at], { seed, ranges: { mask: [1, 1] } }),
+});
+const cases = sizes.flatMap((_, at) => [true, false].map((causal) => ({ at, causal })));
+
+describe.each(backends())("attention on $name", ({ run, device }) => {
+  test.each(cases)("matches the reference at size $at, causal $causal", ({ at, causal }) =>
+    expectMatchesReference(run, { ...call(at, 1), attributes: { causal, scale: 0.4 } }),
+  );
+
+  test.each(cases)("gradient matches the reference at size $at, causal $causal", async ({ at, causal }) => {
+    const attributes = { causal, scale: 0.4 };
+    const { inputs } = call(at, 2);
+    const outputs = await run(attentionOp, sizes[at], inputs, attributes);
+    const back = randomInputs(attentionBackward, sizes[at], { seed: 3 });
+    await expectMatchesReference(
+      run,
+      { op: attentionBackward, sizes: sizes[at], inputs: { ...back, ...inputs, ...outputs }, attributes },
+      2e-5,
+    );
+  });
+
+  test("a row of a batch does not depend on the others", () =>
+    expectIndependent(run, { ...call(2, 4), attributes: { causal: true, scale: 0.3 } }, "batch", [1]));
+
+  test("queries have the same bits whether they come at once or one by one", async () => {
+    const there = await device();
+    using scope = there.scope();
+    const { q, k, v } = tensors(there, 40);
+    const whole = await attention(q, k, v).data();
+    for (const at of [0, 1, 17, 39]) {
+      const one = attention(q.slice(1, at, at + 1), k.slice(1, 0, at + 1), v.slice(1, 0, at + 1));
+      expect(await one.data()).toEqual(whole.subarray(at * 12, (at + 1) * 12));
+    }
+    void scope;
+  });
+
+  test("what comes later is not looked at, NaN included, nor what is masked", async () => {
+    const there = await device();
+    using scope = there.scope();
+    const { q, k, v } = tensors(there, 70);
+    const whole = await attention(q, k, v).data();
+    const spoilt = async (x: Tensor, from: number) => there.tensor((await x.data()).fill(NaN, from * 6), x.shape);
+    const y = await attention(q, await spoilt(k, 66), await spoilt(v, 66)).data();
+    expect(y.subarray(0, 66 * 12)).toEqual(whole.subarray(0, 66 * 12));
+    expect([...y.subarray(66 * 12)].every(Number.isNaN)).toBe(true);
+
+    const mask = there.tensor(Int32Array.from({ length: 70 }, (_, j) => Number(j < 66)));
+    const seen = await attention(q, await spoilt(k, 66), await spoilt(v, 66), { mask: mask.reshape([1, 70]) }).data();
+    const short = await attention(q.slice(1, 66, 70), k.slice(1, 0, 66), v.slice(1, 0, 66), { causal: false }).data();
+    expectClose(seen.subarray(66 * 12), short, { relative: 1e-6, label: "y" });
+    void scope;
+  });
+
+  test("a query that sees no key reads zeros; scores of a thousand do no harm", async () => {
+    const there = await device();
+    using scope = there.scope();
+    const { q, k, v } = tensors(there, 5);
+    const none = there.tensor(new Int32Array(5), [1, 5]);
+    expect(await attention(q, k, v, { mask: none }).data()).toEqual(new Float32Array(60));
+    const hard = await attention(q, k, v, { scale: 1e4 }).data();
+    expect([...hard].every((value) => Math.abs(value) <= 1)).toBe(true);
+    void scope;
+  });
+});
+
+describe.each(backends())("official attention on $name", ({ device }) => {
+  const official = goldenCases("attention");
+  test.each(official)("$id", async (golden) => expectGolden(await device(), golden));
+  test.each(official)("gradients of $id", async (golden) => expectGoldenGradients(await device(), golden));
+});
+
+test("has the same bits on any number of threads", () =>
+  expectSameBitsOnThreads({ ...call(2, 5), attributes: { causal: true, scale: 0.3 } }));
+
+test("gradients agree with finite differences", () =>
+  expectGradients({
+    op: attentionOp,
+    sizes: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 3, valueDim: 2 },
+    inputs: randomInputs(
+      attentionOp,
+      { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 3, valueDim: 2 },
+      { seed: 6, ranges: { mask: [1, 1] } },
+    ),
+    attributes: { causal: true, scale: 0.7 },
+  }));
+
+test("misuse names the dimension", () => {
+  using there = new Device(new HostBackend());
+  const q = there.zeros([1, 3, 4, 2]);
+  expect(() => attention(q, there.zeros([1, 3, 3, 2]), there.zeros([1, 3, 3, 2]))).toThrow(
+    'Cannot run "attention": "heads" is 4 but a multiple of "kvHeads", 3, was needed',
+  );
+  expect(() => attention(q, there.zeros([1, 2, 2, 2]), there.zeros([1, 2, 2, 2]))).toThrow(
+    'Cannot run "attention": "queries" is 3 but at most "keys", 2, was needed',
+  );
+});
+
+function tensors(device: Device, time: number) {
+  const shape = { batch: 1, queries: time, keys: time, heads: 4, kvHeads: 2, headDim: 3, valueDim: 3 };
+  const { q, k, v } = randomInputs(attentionOp, shape, { seed: 7 });
+  return {
+    q: device.tensor(q, [1, time, 4, 3]),
+    k: device.tensor(k, [1, time, 2, 3]),
+    v: device.tensor(v, [1, time, 2, 3]),
+  };
+}
