@@ -1,18 +1,20 @@
 import { concatKernel, sliceKernel } from "./copy/copy.wasm.ts";
 import { crossEntropyKernel } from "./cross-entropy/cross-entropy.wasm.ts";
 import { elementwiseKernels } from "./elementwise/elementwise.wasm.ts";
-import { embeddingKernel } from "./embedding/embedding.wasm.ts";
+import { embeddingKernels } from "./embedding/embedding.wasm.ts";
 import { layerNormKernel } from "./layer-norm/layer-norm.wasm.ts";
 import { matmulKernels } from "./matmul/matmul.wasm.ts";
+import { matmulWeightsKernels } from "./matmul/matmul.weights.wasm.ts";
 import { addRmsNormKernel, rmsNormKernel } from "./rms-norm/rms-norm.wasm.ts";
 
 /** The WebAssembly kernels that running a model needs, those of the elementary ops included. */
 export const inferenceKernels = [
   ...elementwiseKernels,
   ...matmulKernels,
+  ...matmulWeightsKernels,
   sliceKernel,
   concatKernel,
-  embeddingKernel,
+  ...embeddingKernels,
   rmsNormKernel,
   addRmsNormKernel,
   layerNormKernel,

@@ -1,4 +1,5 @@
 import { dispose } from "./dispose.ts";
+import { isPlain } from "./dtype.ts";
 import type { AnyOp, Attributes } from "./op.ts";
 import { formatShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -106,6 +107,12 @@ export function valueAndGrad<const K extends string>(
   const followed = names.map((name) => parameters[name]);
   if (followed.length === 0) throw new TypeError("Cannot differentiate: no parameters were given");
   const { device } = followed[0];
+  for (const name of names) {
+    const { dtype } = parameters[name];
+    if (!isPlain(dtype)) {
+      throw new TypeError(`Cannot differentiate: parameter "${name}" is ${dtype}; only f32 weights have a gradient`);
+    }
+  }
   if (device.tape !== undefined)
     throw new TypeError("Cannot differentiate: another valueAndGrad is running on this device");
   using scope = device.scope();

@@ -1,7 +1,7 @@
 import type { Tape } from "./autograd.ts";
 import type { Backend, DeviceKind, OpCall } from "./backend.ts";
 import { dispose } from "./dispose.ts";
-import { byteWidth, bytesOf, type DType } from "./dtype.ts";
+import { byteLength, bytesOf, rowUnit, type DType } from "./dtype.ts";
 import { DeviceLostError, UnsupportedError } from "./errors.ts";
 import { Program, replayOneByOne } from "./program.ts";
 import { Recorder } from "./recorder.ts";
@@ -9,6 +9,7 @@ import { Scope } from "./scope.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
 import { Storage, type Memory } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
+import { encodeWeights } from "./weights/weights.ts";
 
 export interface DeviceOptions {
   /** Refuse an op that has no kernel here instead of running its reference on the host. Default `false`. */
@@ -66,7 +67,7 @@ export class Device {
     return this.#backend.alignment;
   }
 
-  /** A tensor of the given values: `device.tensor([1, 2, 3, 4], [2, 2])`. */
+  /** A tensor of the given values: `device.tensor([1, 2, 3, 4], [2, 2])`. A dtype of weights rounds them to what it holds. */
   tensor(values: Float32Array | Int32Array | readonly number[], shape?: Shape, dtype?: DType): Tensor {
     const kind = dtype ?? (values instanceof Int32Array ? "i32" : "f32");
     const dims = shape ?? [values.length];
@@ -75,17 +76,13 @@ export class Device {
         `Cannot make a tensor: shape ${formatShape(dims)} has ${sizeOf(dims)} elements but ${values.length} values were given`,
       );
     }
-    const array =
+    const bytes =
       kind === "i32"
-        ? values instanceof Int32Array
-          ? values
-          : Int32Array.from(values)
-        : values instanceof Float32Array
-          ? values
-          : Float32Array.from(values);
+        ? bytesOf(values instanceof Int32Array ? values : Int32Array.from(values))
+        : encodeWeights(values instanceof Float32Array ? values : Float32Array.from(values), dims, kind);
     // a program holds given values as they are: the memory is not one that its ops use before
     const tensor = this.#make(dims, kind, this.#backend);
-    this.#write(tensor, bytesOf(array), 0);
+    this.#write(tensor, bytes, 0);
     return tensor;
   }
 
@@ -235,9 +232,7 @@ export class Device {
   #make(shape: Shape, dtype: DType, memory: Memory): Tensor {
     this.#assertOpen("make a tensor");
     checkShape(shape, "Cannot make a tensor");
-    const width = byteWidth(dtype);
-    const row = shape.length > 1 ? (shape[shape.length - 1] ?? 1) : 1;
-    const storage = new Storage(memory, sizeOf(shape) * width, row * width);
+    const storage = new Storage(memory, byteLength(dtype, shape), rowUnit(dtype, shape).bytes);
     return this.adopt(new Tensor(this, storage, 0, shape, dtype));
   }
 

@@ -1,6 +1,6 @@
 import type { Allocation, Backend, DeviceKind, OpCall, View } from "./backend.ts";
-import { viewAs } from "./dtype.ts";
-import { sizeOf } from "./shape.ts";
+import { byteLength, isPlain, viewAs } from "./dtype.ts";
+import { decodeWeights } from "./weights/weights.ts";
 
 class HostMemory implements Allocation {
   readonly bytes: number;
@@ -12,8 +12,15 @@ class HostMemory implements Allocation {
   }
 }
 
-/** Calls an op's reference on arrays that `resolve` finds for its views. Backends without a kernel for an op use it. */
-export function runReference(call: OpCall, resolve: (view: View) => Float32Array | Int32Array): void {
+/**
+ * Calls an op's reference on the bytes that `bytesOf` finds for its views; weights of other types come to it as float32.
+ * Backends without a kernel for an op use it.
+ */
+export function runReference(call: OpCall, bytesOf: (view: View) => Uint8Array): void {
+  const resolve = (view: View) => {
+    const { dtype, shape } = view;
+    return isPlain(dtype) ? viewAs(dtype, bytesOf(view)) : decodeWeights(bytesOf(view), shape, dtype);
+  };
   const arrays = (views: Readonly<Record<string, View | undefined>>) => {
     const found: Record<string, Float32Array | Int32Array | undefined> = {};
     for (const name in views) {
@@ -55,7 +62,7 @@ export class HostBackend implements Backend {
 
   run(call: OpCall): "reference" {
     runReference(call, ({ allocation, offset, shape, dtype }) =>
-      viewAs(dtype, (allocation as HostMemory).data.subarray(offset, offset + sizeOf(shape) * 4)),
+      (allocation as HostMemory).data.subarray(offset, offset + byteLength(dtype, shape)),
     );
     return "reference";
   }

@@ -2,7 +2,17 @@ export { valueAndGrad } from "./autograd.ts";
 export type { Allocation, Backend, DeviceKind, OpCall, Recording, View } from "./backend.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { dispose } from "./dispose.ts";
-export { byteWidth, bytesOf, viewAs, type ArrayOf, type DType } from "./dtype.ts";
+export {
+  byteLength,
+  bytesOf,
+  rowUnit,
+  viewAs,
+  weightDTypes,
+  type ArrayOf,
+  type DType,
+  type PlainDType,
+  type WeightDType,
+} from "./dtype.ts";
 export { add, binaryOps, mul } from "./elementary/binary.ts";
 export { concat, concatOp } from "./elementary/concat.ts";
 export { repeat, repeatOp, sumAxis, sumAxisOp } from "./elementary/repeat.ts";
@@ -16,6 +26,7 @@ export {
   ints,
   optional,
   optionalInts,
+  weights,
   type AnyOp,
   type Attributes,
   type GradientCall,
@@ -33,3 +44,6 @@ export { randomSource, type RandomSource } from "./random.ts";
 export type { Scope } from "./scope.ts";
 export { checkShape, formatShape, parseDims, sizeOf, type DimPattern, type Dims, type Shape } from "./shape.ts";
 export { Tensor } from "./tensor.ts";
+export { BLOCK, GROUP_ROWS, recordBytes } from "./weights/blocks.ts";
+export { brainOfFloat, floatsOfBrains, floatsOfHalves, halfOfFloat } from "./weights/half.ts";
+export { checkHalves, decodeWeights, encodeWeights } from "./weights/weights.ts";

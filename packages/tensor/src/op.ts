@@ -1,4 +1,4 @@
-import type { ArrayOf, DType } from "./dtype.ts";
+import type { ArrayOf, PlainDType } from "./dtype.ts";
 import { runOp } from "./run-op.ts";
 import { parseDims, type DimNames, type DimPattern } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -9,7 +9,12 @@ export type Attributes = Readonly<Record<string, number | boolean | string>>;
 /** An input or output: its dims, or its dims with what else is to be said. */
 export type TensorSpec =
   | string
-  | { readonly dims: string; readonly dtype?: DType | undefined; readonly optional?: boolean | undefined };
+  | {
+      readonly dims: string;
+      readonly dtype?: PlainDType | undefined;
+      readonly optional?: boolean | undefined;
+      readonly weights?: boolean | undefined;
+    };
 
 /** An input that may be left out. */
 export function optional<S extends string>(dims: S): { readonly dims: S; readonly optional: true } {
@@ -28,13 +33,18 @@ export function optionalInts<S extends string>(
   return { dims, dtype: "i32", optional: true };
 }
 
+/** An input of floats that may be of any `WeightDType`; the reference is given them as float32. */
+export function weights<S extends string>(dims: S): { readonly dims: S; readonly weights: true } {
+  return { dims, weights: true };
+}
+
 /** `false` as a default stands for any boolean, `0` for any number. */
 type Widened<A extends Attributes> = {
   readonly [K in keyof A]: A[K] extends boolean ? boolean : A[K] extends number ? number : string;
 };
 type Specs = Readonly<Record<string, TensorSpec>>;
 type DimsOf<T extends TensorSpec> = T extends string ? T : T extends { dims: infer S extends string } ? S : never;
-type ArrayFor<T extends TensorSpec> = T extends { dtype: infer D extends DType } ? ArrayOf<D> : Float32Array;
+type ArrayFor<T extends TensorSpec> = T extends { dtype: infer D extends PlainDType } ? ArrayOf<D> : Float32Array;
 type OptionalKeys<I extends Specs> = { [K in keyof I]: I[K] extends { optional: true } ? K : never }[keyof I];
 
 type Named<I extends Specs, V extends { [K in keyof I]: unknown }> = {
@@ -120,8 +130,10 @@ export interface OpDefinition<I extends Specs, O extends Specs, A extends Attrib
 export interface Port {
   readonly name: string;
   readonly pattern: DimPattern;
-  readonly dtype: DType;
+  readonly dtype: PlainDType;
   readonly optional: boolean;
+  /** Whether weights of other types than `dtype` will do. */
+  readonly weights: boolean;
 }
 
 /** What kernels, backends and tests see of an op, without its types. */
@@ -180,7 +192,7 @@ export function defineOp<const I extends Specs, const O extends Specs, A extends
 
 function ports(specs: Specs): Port[] {
   return Object.entries(specs).map(([name, spec]) => {
-    const { dims, dtype = "f32", optional = false } = typeof spec === "string" ? { dims: spec } : spec;
-    return { name, pattern: parseDims(dims), dtype, optional };
+    const { dims, dtype = "f32", optional = false, weights = false } = typeof spec === "string" ? { dims: spec } : spec;
+    return { name, pattern: parseDims(dims), dtype, optional, weights };
   });
 }

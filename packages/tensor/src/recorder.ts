@@ -1,7 +1,6 @@
 import { Arena } from "./arena.ts";
 import type { Backend, OpCall, View } from "./backend.ts";
-import { byteWidth } from "./dtype.ts";
-import { sizeOf } from "./shape.ts";
+import { byteLength as bytesOf } from "./dtype.ts";
 import { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -118,7 +117,7 @@ function moveCall(call: OpCall, moves: readonly Move[]): OpCall {
 
 /** @throws TypeError if only a part of the view moves. */
 function moveView(view: View, moves: readonly Move[]): View {
-  const end = view.offset + sizeOf(view.shape) * byteWidth(view.dtype);
+  const end = view.offset + bytesOf(view.dtype, view.shape);
   for (const { from, to, byteLength } of moves) {
     if (view.allocation !== from.storage.allocation) continue;
     const last = from.offset + byteLength;

@@ -1,5 +1,6 @@
 import type { View } from "./backend.ts";
 import type { Device } from "./device.ts";
+import { weightDTypes } from "./dtype.ts";
 import { TensorDisposedError } from "./errors.ts";
 import type { AnyOp, Attributes } from "./op.ts";
 import { bindDims, type Shape } from "./shape.ts";
@@ -34,15 +35,16 @@ export function runOp(
 function checkInputs(op: AnyOp, tensors: Readonly<Record<string, Tensor | undefined>>, action: string): Device {
   let first: Tensor | undefined;
   let firstName = "";
-  for (const { name, dtype, optional } of op.inputs) {
+  for (const { name, dtype, optional, weights } of op.inputs) {
     const tensor = tensors[name];
     if (tensor === undefined) {
       if (optional) continue;
       throw new TypeError(`${action}: input ${name} is missing`);
     }
     if (tensor.disposed) throw new TensorDisposedError(`${action}: input ${name} was disposed`);
-    if (tensor.dtype !== dtype) {
-      throw new TypeError(`${action}: input ${name} is ${tensor.dtype} but ${dtype} was needed`);
+    if (tensor.dtype !== dtype && (!weights || tensor.dtype === "i32")) {
+      const needed = weights ? `one of ${weightDTypes.join(", ")}` : dtype;
+      throw new TypeError(`${action}: input ${name} is ${tensor.dtype} but ${needed} was needed`);
     }
     if (first === undefined) {
       first = tensor;

@@ -1,7 +1,7 @@
 import type { View } from "./backend.ts";
 import type { Device } from "./device.ts";
 import { dispose } from "./dispose.ts";
-import { byteWidth, viewAs, type ArrayOf, type DType } from "./dtype.ts";
+import { byteLength, isPlain, viewAs, type ArrayOf, type DType } from "./dtype.ts";
 import { add, mul } from "./elementary/binary.ts";
 import { slice } from "./elementary/slice.ts";
 import { exp, neg } from "./elementary/unary.ts";
@@ -9,6 +9,7 @@ import { TensorDisposedError } from "./errors.ts";
 import { bindDims, formatShape, parseDims, sizeOf, type Dims, type Shape } from "./shape.ts";
 import type { Place } from "./recorder.ts";
 import type { Storage } from "./storage.ts";
+import { decodeWeights } from "./weights/weights.ts";
 
 /**
  * Numbers on a device: contiguous, row major, last dimension fastest. A tensor is a value: ops make
@@ -38,7 +39,7 @@ export class Tensor {
   }
 
   get byteLength(): number {
-    return this.size * byteWidth(this.dtype);
+    return byteLength(this.dtype, this.shape);
   }
 
   get disposed(): boolean {
@@ -78,7 +79,8 @@ export class Tensor {
   /** The values, on the host, once everything they depend on has run. */
   async data(): Promise<ArrayOf<DType>> {
     this.#assertAlive("read");
-    return viewAs(this.dtype, await this.device.read(this));
+    const bytes = await this.device.read(this);
+    return this.dtype === "i32" ? viewAs("i32", bytes) : decodeWeights(bytes, this.shape, this.dtype);
   }
 
   /** The same values under another shape, without a copy. One length may be -1. */
@@ -90,6 +92,7 @@ export class Tensor {
         `Cannot reshape: ${formatShape(this.shape)} has ${this.size} elements, which ${formatShape(shape)} cannot hold`,
       );
     }
+    if (formatShape(full) !== formatShape(this.shape)) this.#assertPlain("reshape");
     return this.#at(0, full);
   }
 
@@ -116,8 +119,9 @@ export class Tensor {
     const outer = sizeOf(this.shape.slice(0, axis));
     const inner = sizeOf(this.shape.slice(axis + 1));
     const shape = this.shape.with(axis, end - start);
-    const offset = start * inner * byteWidth(this.dtype);
     if (start === 0 && end === length) return this.#at(0, shape);
+    this.#assertPlain("slice");
+    const offset = start * inner * 4;
     // a tape has no way to put the gradient of a view in its place
     const isView =
       outer === 1 && (this.#offset + offset) % this.device.alignment === 0 && this.device.tape === undefined;
@@ -218,6 +222,11 @@ export class Tensor {
     );
     this.device.tape?.recordReshape(this, view);
     return view;
+  }
+
+  #assertPlain(action: string): void {
+    if (isPlain(this.dtype)) return;
+    throw new TypeError(`Cannot ${action} weights: they are ${this.dtype}, which is read as a whole; f32 can be cut`);
   }
 
   #assertAlive(action: string): void {

@@ -1,5 +1,13 @@
-import { runReference, sizeOf, viewAs, type Allocation, type Backend, type OpCall, type View } from "@elapid/tensor";
-import { passesOf, type WasmKernel } from "./kernel.ts";
+import {
+  byteLength,
+  runReference,
+  sizeOf,
+  type Allocation,
+  type Backend,
+  type OpCall,
+  type View,
+} from "@elapid/tensor";
+import { passesOf, takesWeights, type WasmKernel } from "./kernel.ts";
 import { type Block, BLOCK_ALIGNMENT, type Heap } from "./memory.ts";
 import type { ThreadPool } from "./threads.ts";
 
@@ -83,7 +91,7 @@ export class WasmBackend implements Backend {
     if (prepared === undefined) {
       runReference(call, (view) => {
         const start = addressOf(view);
-        return viewAs(view.dtype, this.#heap.bytes.subarray(start, start + sizeOf(view.shape) * 4));
+        return this.#heap.bytes.subarray(start, start + byteLength(view.dtype, view.shape));
       });
       return "reference";
     }
@@ -149,7 +157,8 @@ export class WasmBackend implements Backend {
     const candidates = this.#kernels.get(op.name);
     if (candidates === undefined) return undefined;
     for (const candidate of candidates) {
-      const { suits } = candidate.kernel;
+      const { suits, dtypes } = candidate.kernel;
+      if (!takesWeights(op, inputs, dtypes)) continue;
       if (suits === undefined || suits(dims, attributes, namesGiven(inputs))) return candidate;
     }
     return undefined;

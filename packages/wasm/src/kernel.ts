@@ -1,4 +1,4 @@
-import type { AnyOp, Attributes, Op, OpDims, TensorSpec } from "@elapid/tensor";
+import type { AnyOp, Attributes, Op, OpCall, OpDims, TensorSpec, WeightDType } from "@elapid/tensor";
 
 /** A package's compiled kernels, as `scripts/build-wasm.ts` writes them: one module in two builds. */
 export interface KernelModule {
@@ -42,6 +42,8 @@ export interface KernelDefinition<D, A, I extends string, O extends string> exte
   readonly module: KernelModule;
   /** Whether the kernel takes these sizes; `given` holds the names of the inputs present. Default: it takes all. */
   readonly suits?: (dims: D, attributes: A, given: ReadonlySet<string>) => boolean;
+  /** Types of the weights among the inputs that the kernel takes, by name. Default: `f32`. */
+  readonly dtypes?: { readonly [K in I]?: WeightDType };
   /** Further passes; each begins when the one before has done all of its units. */
   readonly passes?: readonly KernelPass<D, A, I, O>[];
   /** Bytes that all threads and passes share; what they hold at first is undefined. Default 0. */
@@ -80,6 +82,11 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
 ): WasmKernel {
   // the declaration's types hold for every call that runOp has checked
   return { op, ...(definition as unknown as KernelDefinition<AnyDims, Attributes, string, string>) };
+}
+
+/** Whether a kernel for `dtypes` takes the weights among the inputs. */
+export function takesWeights(op: AnyOp, inputs: OpCall["inputs"], dtypes: WasmKernel["dtypes"] = {}): boolean {
+  return op.inputs.every(({ name, weights }) => !weights || inputs[name]?.dtype === (dtypes[name] ?? "f32"));
 }
 
 const floats = new Float32Array(1);

@@ -1,8 +1,8 @@
 import {
   DeviceLostError,
   OutOfMemoryError,
+  byteLength,
   runReference,
-  viewAs,
   type Allocation,
   type Backend,
   type OpCall,
@@ -11,7 +11,7 @@ import { BufferPool, GpuMemory, partBytes, usage } from "./buffers.ts";
 import { CommandQueue } from "./dispatch.ts";
 import { Faults } from "./faults.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
-import { byteLength, locate, piecesOf, type Piece } from "./pieces.ts";
+import { locate, piecesOf, type Piece } from "./pieces.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { makePlan, planKey, type Plan } from "./plan.ts";
 
@@ -125,7 +125,7 @@ export class WebGpuBackend implements Backend {
     for (const { name, optional } of call.op.inputs) if (optional && call.inputs[name] !== undefined) given.add(name);
     const context: KernelContext = { attributes: call.attributes, given, features: this.#features };
     for (const kernel of this.#kernels.get(call.op.name) ?? []) {
-      if (!kernel.suits(call.dims, context)) continue;
+      if (!takesWeights(kernel, call) || !kernel.suits(call.dims, context)) continue;
       const pieces = piecesOf(kernel, call, { maxBytes: this.#partLimit, alignment: this.alignment });
       if (pieces === undefined) continue;
       for (const piece of pieces) this.#enqueue(kernel, context, piece);
@@ -179,10 +179,10 @@ export class WebGpuBackend implements Backend {
     const inputs = Object.values(call.inputs).filter((view) => view !== undefined);
     const outputs = Object.values(call.outputs);
     this.#queue.onHost(call.op.name, inputs.map(locate), outputs.map(locate), (bytes) => {
-      const results = outputs.map((view) => new Uint8Array(byteLength(view)));
+      const results = outputs.map((view) => new Uint8Array(byteLength(view.dtype, view.shape)));
       const views = [...inputs, ...outputs];
       const all = [...bytes, ...results];
-      runReference(call, (view) => viewAs(view.dtype, all[views.indexOf(view)]));
+      runReference(call, (view) => all[views.indexOf(view)]);
       return results;
     });
   }
@@ -206,6 +206,10 @@ export class WebGpuBackend implements Backend {
   #assertHere(action: string): void {
     if (this.#gone !== undefined) throw new DeviceLostError(`Cannot ${action}: ${this.#gone}; open a new device`);
   }
+}
+
+function takesWeights({ op, dtypes }: Kernel, { inputs }: OpCall): boolean {
+  return op.inputs.every(({ name, weights }) => !weights || inputs[name]?.dtype === (dtypes[name] ?? "f32"));
 }
 
 function memory(allocation: Allocation): GpuMemory {

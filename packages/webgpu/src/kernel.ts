@@ -1,4 +1,4 @@
-import type { AnyOp, Attributes, Op, OpDims, TensorSpec } from "@elapid/tensor";
+import type { AnyOp, Attributes, Op, OpDims, TensorSpec, WeightDType } from "@elapid/tensor";
 import type { Wgsl } from "./wgsl.ts";
 
 /** What a kernel may ask about a call besides sizes. */
@@ -30,6 +30,8 @@ interface KernelTraits<D, A> {
   readonly algorithm?: string;
   /** Says whether it takes a call; the first kernel in the list that does runs. Default: it takes all. */
   readonly suits?: (dims: D, context: KernelContext<A>) => boolean;
+  /** Types of the weights among the inputs that it takes, by name; such an input is `array<u32>`. Default: `f32`. */
+  readonly dtypes?: Readonly<Record<string, WeightDType>>;
   /** Numeric attributes that are whole numbers: `i32` in `dims`, where others are `f32`. */
   readonly integers?: readonly (keyof A & string)[];
   /** Scratch tensors of 32-bit floats that live for the call: number of elements. */
@@ -54,6 +56,7 @@ export interface Kernel {
   readonly op: AnyOp;
   readonly algorithm: string | undefined;
   readonly suits: (dims: Sizes, context: KernelContext) => boolean;
+  readonly dtypes: Readonly<Record<string, WeightDType>>;
   readonly integers: ReadonlySet<string>;
   readonly scratch: Readonly<Record<string, (dims: Sizes) => number>>;
   readonly split: string | undefined;
@@ -88,7 +91,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   op: Op<I, O, A>,
   definition: KernelDefinition<OpDims<I, O>, A>,
 ): Kernel {
-  const { algorithm, suits = () => true, integers = [], scratch = {}, split, along } = definition;
+  const { algorithm, suits = () => true, dtypes = {}, integers = [], scratch = {}, split, along } = definition;
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
   for (const { binds = tensors } of passes) {
@@ -103,7 +106,8 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
       );
     }
   }
-  return { op, algorithm, suits, integers: new Set(integers), scratch, split, along, passes } as unknown as Kernel;
+  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, split, along };
+  return { op, ...traits, passes } as unknown as Kernel;
 }
 
 /** Storage buffers that every WebGPU device lets a pass bind. */

@@ -5,7 +5,7 @@ import { wgslText } from "./wgsl.ts";
 /** A tensor as a shader sees it. Binding 0 is the uniform, tensors follow. */
 export interface Binding {
   readonly name: string;
-  readonly type: "f32" | "i32";
+  readonly type: "f32" | "i32" | "u32";
   readonly writable: boolean;
 }
 
@@ -23,13 +23,14 @@ export interface Part {
 
 /** What a pass binds in this call: absent inputs are left out. */
 export function bindingsOf(
-  { op, scratch }: Kernel,
+  { op, dtypes, scratch }: Kernel,
   { binds }: Pass<Sizes, Attributes>,
   given: ReadonlySet<string>,
 ): Binding[] {
   const found = new Map<string, Binding>();
   for (const { name, dtype, optional } of op.inputs) {
-    if (!optional || given.has(name)) found.set(name, { name, type: dtype, writable: false });
+    if (!optional || given.has(name))
+      found.set(name, { name, type: dtypes[name] === undefined ? dtype : "u32", writable: false });
   }
   for (const { name, dtype } of op.outputs) found.set(name, { name, type: dtype, writable: true });
   for (const name in scratch) found.set(name, { name, type: "f32", writable: true });

@@ -1,4 +1,4 @@
-import { byteWidth, sizeOf, type DimPattern, type OpCall, type View } from "@elapid/tensor";
+import { byteLength, rowUnit, type DimPattern, type OpCall, type View } from "@elapid/tensor";
 import type { GpuMemory, Span } from "./buffers.ts";
 import type { Kernel, Sizes } from "./kernel.ts";
 import type { Part } from "./module.ts";
@@ -18,12 +18,8 @@ export interface BindingLimits {
   readonly alignment: number;
 }
 
-export function byteLength({ shape, dtype }: View): number {
-  return sizeOf(shape) * byteWidth(dtype);
-}
-
 export function locate(view: View): Span[] {
-  return (view.allocation as GpuMemory).locate(view.offset, byteLength(view));
+  return (view.allocation as GpuMemory).locate(view.offset, byteLength(view.dtype, view.shape));
 }
 
 /**
@@ -72,7 +68,7 @@ function cutAlong(
   const length = call.dims[along!];
   const places = new Set([0, length]);
   for (const view of cut.values()) {
-    const row = byteLength(view) / length;
+    const row = byteLength(view.dtype, view.shape) / length;
     let at = 0;
     for (const span of locate(view)) places.add((at += span.length) / row);
   }
@@ -85,7 +81,7 @@ function cutAlong(
     for (const { name, pattern } of [...op.inputs, ...op.outputs]) {
       const view = call.inputs[name] ?? call.outputs[name];
       if (view === undefined || along !== firstDim(pattern)) continue;
-      const row = byteLength(view) / length;
+      const row = byteLength(view.dtype, view.shape) / length;
       const [span] = (view.allocation as GpuMemory).locate(view.offset + first * row, count * row);
       if (span.offset % alignment !== 0) return undefined;
       tensors.set(name, span);
@@ -104,11 +100,12 @@ function partsOf(view: View, { alignment }: BindingLimits): { part: Part; span: 
   const spans = locate(view);
   if (spans.some(({ offset }) => offset % alignment !== 0)) return undefined;
   if (spans.length === 1) return [{ part: { first: 0, count: view.shape[0] }, span: spans[0] }];
-  const row = byteLength(view) / view.shape[0];
-  if (spans.some((span) => span.length % row !== 0)) return undefined;
+  const unit = rowUnit(view.dtype, view.shape);
+  if (spans.some((span) => span.length % unit.bytes !== 0)) return undefined;
   let first = 0;
   return spans.map((span) => {
-    const part = { first, count: span.length / row };
+    const count = Math.min((span.length / unit.bytes) * unit.rows, view.shape[0] - first); // the last unit may not be full
+    const part = { first, count };
     first += part.count;
     return { part, span };
   });

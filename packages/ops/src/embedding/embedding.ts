@@ -1,11 +1,11 @@
-import { defineOp, ints, type Tensor } from "@elapid/tensor";
+import { defineOp, ints, weights, type Tensor } from "@elapid/tensor";
 import { embeddingReference } from "./embedding.reference.ts";
 import { embeddingBackward } from "./embedding.backward.ts";
 
 /** Declaration of the look-up of rows: `y[r] = weight[ids[r]]`, NaN where an id is not a row. */
 export const embeddingOp = defineOp({
   name: "embedding",
-  inputs: { ids: ints("..."), weight: "vocab features" },
+  inputs: { ids: ints("..."), weight: weights("vocab features") },
   outputs: { y: "... features" },
   reference: embeddingReference,
   gradient: ({ inputs: { ids, weight }, grads: { y: dy } }) => ({

@@ -1,4 +1,4 @@
-import { defineOp, type ReferenceCall } from "@elapid/tensor";
+import { defineOp, weights, type ReferenceCall } from "@elapid/tensor";
 
 /**
  * Declaration of the gradient of `matmul` by `x`: `dx[r, i] = sum over o of dy[r, o] · weight[o, i]`, a
@@ -6,7 +6,7 @@ import { defineOp, type ReferenceCall } from "@elapid/tensor";
  */
 export const matmulInputGradient = defineOp({
   name: "matmul.input-gradient",
-  inputs: { dy: "... out", weight: "out in" },
+  inputs: { dy: "... out", weight: weights("out in") },
   outputs: { dx: "... in" },
   reference: inputGradientReference,
 });

@@ -34,7 +34,7 @@ export function matmulTiled(
 
 /** Up to two rows by up to six outputs; a row that is not there is taken for the last one that is, and not stored. */
 @inline
-function tile(
+export function tile(
   x: usize, weight: usize, bias: usize, y: usize,
   inner: i32, out: i32, rows: i32, count: i32,
 ): void {

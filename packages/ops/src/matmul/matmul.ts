@@ -1,4 +1,4 @@
-import { defineOp, optional, sumRows, type Tensor } from "@elapid/tensor";
+import { defineOp, optional, sumRows, weights, type Tensor } from "@elapid/tensor";
 import { matmulReference } from "./matmul.reference.ts";
 import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts";
 
@@ -11,12 +11,12 @@ import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts"
  */
 export const matmulOp = defineOp({
   name: "matmul",
-  inputs: { x: "... in", weight: "out in", bias: optional("out") },
+  inputs: { x: "... in", weight: weights("out in"), bias: optional("out") },
   outputs: { y: "... out" },
   reference: matmulReference,
   gradient: ({ inputs: { x, weight, bias }, grads: { y: dy } }) => ({
     x: dy && matmulInputGradient({ dy, weight }).dx,
-    weight: dy && matmulWeightGradient({ dy, x }).dweight,
+    weight: dy && weight.dtype === "f32" ? matmulWeightGradient({ dy, x }).dweight : undefined,
     bias: dy && bias && sumRows(dy.reshape([-1, bias.size])),
   }),
 });

@@ -1,0 +1,362 @@
+import { dot4 } from "../../../wasm/src/snippets/dot.as.ts";
+import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
+import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+
+/**
+ * Products with q8 and q4 weights, in the layout of `tensor/src/weights/blocks.ts`, in integers: a first pass rounds
+ * `x` to integers, block by block of 32, a second one multiplies.
+ *
+ *     q8: x = s · (128 · h + l - 8192)      h, l from 0 to 127, |128 · h + l - 8192| <= 8191
+ *     q4: x = s · a                         |a| <= 127
+ *
+ * `s` is the largest magnitude of the block over 8191, or 127. The digits of q8 are as many as two products by weights
+ * of 8 bits can take; so the rounding of `x` costs nothing beside that of the weights. Sums of a block are exact; a sum
+ * over blocks is in f32, in order, without fused instructions: both builds, and any number of threads and of rows beside
+ * it, give a row the same bits.
+ */
+const BLOCK = 32;
+const GROUP = 8;
+/** Bytes of a block of x: its scale, what a sum over it starts from, and digits. */
+const HEAD = 8;
+const X8 = HEAD + 64;
+const X4 = HEAD + 32;
+/** Bytes of eight scales of weights, and of a record. */
+const SCALES = 16;
+const W8 = SCALES + 256;
+const W4 = SCALES + 128;
+/** Blocks with a smaller peak are taken for zero: the reciprocal of their scale is no number. */
+const TINY: f32 = 1e-34;
+/** Bytes of `x`, as integers, that stay in the second-level cache while the weights pass by. */
+const ROW_BLOCK: i32 = 512 * 1024;
+
+/** First pass: the rows of `x` as digits for q8 weights. A unit is a row. */
+export function digitsQ8(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
+  const blocks = (inner + BLOCK - 1) / BLOCK;
+  const half = i32x4.splat(8192);
+  for (let r = begin; r < end; r++) {
+    for (let block = 0; block < blocks; block++) {
+      const left = inner - block * BLOCK;
+      const from = at(x, r * inner + block * BLOCK);
+      const record = to + (<usize>(r * blocks + block)) * X8;
+      const inverse = writeScale(record, peakOf(from, left), 8191);
+      for (let i = 0; i < 2; i++) {
+        const digits = record + HEAD + ((<usize>i) << 4);
+        const a = i32x4.add(rounded(from, left, i * 16, inverse), half);
+        const b = i32x4.add(rounded(from, left, i * 16 + 4, inverse), half);
+        const c = i32x4.add(rounded(from, left, i * 16 + 8, inverse), half);
+        const d = i32x4.add(rounded(from, left, i * 16 + 12, inverse), half);
+        v128.store(digits, bytesOf(i32x4.shr_u(a, 7), i32x4.shr_u(b, 7), i32x4.shr_u(c, 7), i32x4.shr_u(d, 7)));
+        const low = i32x4.splat(127);
+        v128.store(digits, bytesOf(v128.and(a, low), v128.and(b, low), v128.and(c, low), v128.and(d, low)), 32);
+      }
+    }
+  }
+}
+
+/** First pass: the rows of `x` as digits for q4 weights. A unit is a row. */
+export function digitsQ4(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
+  const blocks = (inner + BLOCK - 1) / BLOCK;
+  for (let r = begin; r < end; r++) {
+    for (let block = 0; block < blocks; block++) {
+      const left = inner - block * BLOCK;
+      const from = at(x, r * inner + block * BLOCK);
+      const record = to + (<usize>(r * blocks + block)) * X4;
+      const inverse = writeScale(record, peakOf(from, left), 127);
+      let sums = i32x4.splat(0);
+      for (let i = 0; i < 2; i++) {
+        const a = rounded(from, left, i * 16, inverse);
+        const b = rounded(from, left, i * 16 + 4, inverse);
+        const c = rounded(from, left, i * 16 + 8, inverse);
+        const d = rounded(from, left, i * 16 + 12, inverse);
+        sums = i32x4.add(sums, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)));
+        v128.store(record + HEAD + ((<usize>i) << 4), bytesOf(a, b, c, d));
+      }
+      const sum =
+        i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+      store<i32>(record, -8 * sum, 4);
+    }
+  }
+}
+
+/** Second pass for q8. A call owns the groups of eight outputs `begin` to `end` of every row. */
+export function matmulQ8(
+  begin: i32, end: i32, _scratch: usize,
+  x: usize, weight: usize, bias: usize, y: usize, rows: i32, inner: i32, out: i32,
+): void {
+  const blocks = (inner + BLOCK - 1) / BLOCK;
+  const stride = (<usize>blocks) * X8;
+  const blockRows = max(4, (ROW_BLOCK / max(1, <i32>stride)) & ~3);
+  for (let block = 0; block < rows; block += blockRows) {
+    const blockEnd = min(block + blockRows, rows);
+    for (let group = begin; group < end; group++) {
+      const w = weight + (<usize>(group * blocks)) * W8;
+      const o = group * GROUP;
+      const b = bias == 0 ? 0 : at(bias, o);
+      for (let r = block; r < blockEnd;) {
+        const row = x + (<usize>r) * stride;
+        if (blockEnd - r == 1) {
+          rowQ8(row, w, b, at(y, r * out + o), blocks, out - o);
+          r++;
+        } else {
+          fourRowsQ8(row, stride, w, b, at(y, r * out + o), blocks, out, out - o, min(4, blockEnd - r));
+          r += 4;
+        }
+      }
+    }
+  }
+}
+
+/** Second pass for q4. A call owns the groups of eight outputs `begin` to `end` of every row. */
+export function matmulQ4(
+  begin: i32, end: i32, _scratch: usize,
+  x: usize, weight: usize, bias: usize, y: usize, rows: i32, inner: i32, out: i32,
+): void {
+  const blocks = (inner + BLOCK - 1) / BLOCK;
+  const stride = (<usize>blocks) * X4;
+  const blockRows = max(4, (ROW_BLOCK / max(1, <i32>stride)) & ~3);
+  for (let block = 0; block < rows; block += blockRows) {
+    const blockEnd = min(block + blockRows, rows);
+    for (let group = begin; group < end; group++) {
+      const w = weight + (<usize>(group * blocks)) * W4;
+      const o = group * GROUP;
+      const b = bias == 0 ? 0 : at(bias, o);
+      for (let r = block; r < blockEnd;) {
+        const row = x + (<usize>r) * stride;
+        if (blockEnd - r == 1) {
+          rowQ4(row, w, b, at(y, r * out + o), blocks, out - o);
+          r++;
+        } else {
+          fourRowsQ4(row, stride, w, b, at(y, r * out + o), blocks, out, out - o, min(4, blockEnd - r));
+          r += 4;
+        }
+      }
+    }
+  }
+}
+
+/** The largest magnitude of a block, NaN if it has one. */
+function peakOf(from: usize, left: i32): f32 {
+  let peak = f32x4.splat(0);
+  for (let i = 0; i < min(BLOCK, left); i += 4) peak = f32x4.max(peak, f32x4.abs(load4(at(from, i), left - i)));
+  peak = f32x4.max(peak, v128.shuffle<i32>(peak, peak, 2, 3, 0, 1));
+  return max(f32x4.extract_lane(peak, 0), f32x4.extract_lane(peak, 1));
+}
+
+/** Writes the scale of a block and gives its reciprocal. NaN and infinity stay in the scale, and make the sums NaN. */
+@inline
+function writeScale(record: usize, peak: f32, steps: f32): v128 {
+  if (peak < TINY) {
+    store<f32>(record, 0);
+    return f32x4.splat(0);
+  }
+  store<f32>(record, peak / steps);
+  return f32x4.splat(steps / peak);
+}
+
+@inline
+function rounded(from: usize, left: i32, i: i32, inverse: v128): v128 {
+  const values = left - i >= 4 ? v128.load(at(from, i)) : left > i ? load4(at(from, i), left - i) : f32x4.splat(0);
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(values, inverse)));
+}
+
+@inline
+function bytesOf(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+/** The product of a block's sums with the scales of weights and of x, added to `total`. */
+@inline
+function scaled(total: v128, sums: v128, scales: v128, x: usize): v128 {
+  return f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scales, v128.load32_splat(x))));
+}
+
+@inline
+function storeOutputs(y: usize, low: v128, high: v128, bias: usize, count: i32): void {
+  if (bias != 0) {
+    low = f32x4.add(low, load4(bias, count));
+    if (count > 4) high = f32x4.add(high, load4(bias + 16, count - 4));
+  }
+  store4(y, low, count);
+  if (count > 4) store4(y + 16, high, count - 4);
+}
+
+function rowQ4(x: usize, w: usize, bias: usize, y: usize, blocks: i32, count: i32): void {
+  let low = f32x4.splat(0), high = low;
+  for (const last = x + (<usize>blocks) * X4; x < last; x += X4, w += W4) {
+    let a = v128.load32_splat(x, 4), b = a;
+    for (let p: usize = 0; p < 16; p += 4) {
+      const x0 = v128.load32_splat(x + p, HEAD);
+      const x1 = v128.load32_splat(x + p, HEAD + 16);
+      let q = v128.load(w + p * 8, SCALES);
+      a = dot4(x0, v128.and(q, i8x16.splat(15)), a);
+      a = dot4(x1, i8x16.shr_u(q, 4), a);
+      q = v128.load(w + p * 8, SCALES + 16);
+      b = dot4(x0, v128.and(q, i8x16.splat(15)), b);
+      b = dot4(x1, i8x16.shr_u(q, 4), b);
+    }
+    low = scaled(low, a, halves4(w), x);
+    high = scaled(high, b, halves4(w + 8), x);
+  }
+  storeOutputs(y, low, high, bias, count);
+}
+
+/** Two to four rows; one that is not there is taken for the last one that is, and not stored. */
+function fourRowsQ4(
+  x0: usize, stride: usize, w: usize, bias: usize, y: usize,
+  blocks: i32, out: i32, count: i32, rows: i32,
+): void {
+  let x1 = x0 + stride;
+  let x2 = x0 + stride * min(2, rows - 1);
+  let x3 = x0 + stride * min(3, rows - 1);
+  let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
+  for (const last = x0 + stride; x0 < last; x0 += X4, x1 += X4, x2 += X4, x3 += X4, w += W4) {
+    let a0 = v128.load32_splat(x0, 4), b0 = a0;
+    let a1 = v128.load32_splat(x1, 4), b1 = a1;
+    let a2 = v128.load32_splat(x2, 4), b2 = a2;
+    let a3 = v128.load32_splat(x3, 4), b3 = a3;
+    for (let p: usize = 0; p < 16; p += 4) {
+      const q = v128.load(w + p * 8, SCALES);
+      const r = v128.load(w + p * 8, SCALES + 16);
+      let qd = v128.and(q, i8x16.splat(15));
+      let rd = v128.and(r, i8x16.splat(15));
+      let v = v128.load32_splat(x0 + p, HEAD);
+      a0 = dot4(v, qd, a0);
+      b0 = dot4(v, rd, b0);
+      v = v128.load32_splat(x1 + p, HEAD);
+      a1 = dot4(v, qd, a1);
+      b1 = dot4(v, rd, b1);
+      v = v128.load32_splat(x2 + p, HEAD);
+      a2 = dot4(v, qd, a2);
+      b2 = dot4(v, rd, b2);
+      v = v128.load32_splat(x3 + p, HEAD);
+      a3 = dot4(v, qd, a3);
+      b3 = dot4(v, rd, b3);
+      qd = i8x16.shr_u(q, 4);
+      rd = i8x16.shr_u(r, 4);
+      v = v128.load32_splat(x0 + p, HEAD + 16);
+      a0 = dot4(v, qd, a0);
+      b0 = dot4(v, rd, b0);
+      v = v128.load32_splat(x1 + p, HEAD + 16);
+      a1 = dot4(v, qd, a1);
+      b1 = dot4(v, rd, b1);
+      v = v128.load32_splat(x2 + p, HEAD + 16);
+      a2 = dot4(v, qd, a2);
+      b2 = dot4(v, rd, b2);
+      v = v128.load32_splat(x3 + p, HEAD + 16);
+      a3 = dot4(v, qd, a3);
+      b3 = dot4(v, rd, b3);
+    }
+    let scales = halves4(w);
+    l0 = scaled(l0, a0, scales, x0);
+    l1 = scaled(l1, a1, scales, x1);
+    l2 = scaled(l2, a2, scales, x2);
+    l3 = scaled(l3, a3, scales, x3);
+    scales = halves4(w + 8);
+    h0 = scaled(h0, b0, scales, x0);
+    h1 = scaled(h1, b1, scales, x1);
+    h2 = scaled(h2, b2, scales, x2);
+    h3 = scaled(h3, b3, scales, x3);
+  }
+  storeOutputs(y, l0, h0, bias, count);
+  storeOutputs(at(y, out), l1, h1, bias, count);
+  if (rows > 2) storeOutputs(at(y, out * 2), l2, h2, bias, count);
+  if (rows > 3) storeOutputs(at(y, out * 3), l3, h3, bias, count);
+}
+
+/** What the high digits' sums of four rows of weights start from: -64 times the weights, which is -8192 in all. */
+@inline
+function startsQ8(w: usize): v128 {
+  let sums = i32x4.splat(0);
+  for (let p: usize = 0; p < 256; p += 32) sums = dot4(v128.load(w + p), i8x16.splat(64), sums);
+  return i32x4.neg(sums);
+}
+
+function rowQ8(x: usize, w: usize, bias: usize, y: usize, blocks: i32, count: i32): void {
+  let low = f32x4.splat(0), high = low;
+  for (const last = x + (<usize>blocks) * X8; x < last; x += X8, w += W8) {
+    let a = startsQ8(w + SCALES), b = startsQ8(w + SCALES + 16);
+    for (let p: usize = 0; p < 32; p += 4) {
+      const v = v128.load32_splat(x + p, HEAD);
+      a = dot4(v128.load(w + p * 8, SCALES), v, a);
+      b = dot4(v128.load(w + p * 8, SCALES + 16), v, b);
+    }
+    a = i32x4.shl(a, 7);
+    b = i32x4.shl(b, 7);
+    for (let p: usize = 0; p < 32; p += 4) {
+      const v = v128.load32_splat(x + p, HEAD + 32);
+      a = dot4(v128.load(w + p * 8, SCALES), v, a);
+      b = dot4(v128.load(w + p * 8, SCALES + 16), v, b);
+    }
+    low = scaled(low, a, halves4(w), x);
+    high = scaled(high, b, halves4(w + 8), x);
+  }
+  storeOutputs(y, low, high, bias, count);
+}
+
+function fourRowsQ8(
+  x0: usize, stride: usize, w: usize, bias: usize, y: usize,
+  blocks: i32, out: i32, count: i32, rows: i32,
+): void {
+  let x1 = x0 + stride;
+  let x2 = x0 + stride * min(2, rows - 1);
+  let x3 = x0 + stride * min(3, rows - 1);
+  let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
+  for (const last = x0 + stride; x0 < last; x0 += X8, x1 += X8, x2 += X8, x3 += X8, w += W8) {
+    let a0 = startsQ8(w + SCALES), a1 = a0, a2 = a0, a3 = a0;
+    let b0 = startsQ8(w + SCALES + 16), b1 = b0, b2 = b0, b3 = b0;
+    for (let p: usize = 0; p < 32; p += 4) {
+      const q = v128.load(w + p * 8, SCALES);
+      const r = v128.load(w + p * 8, SCALES + 16);
+      let v = v128.load32_splat(x0 + p, HEAD);
+      a0 = dot4(q, v, a0);
+      b0 = dot4(r, v, b0);
+      v = v128.load32_splat(x1 + p, HEAD);
+      a1 = dot4(q, v, a1);
+      b1 = dot4(r, v, b1);
+      v = v128.load32_splat(x2 + p, HEAD);
+      a2 = dot4(q, v, a2);
+      b2 = dot4(r, v, b2);
+      v = v128.load32_splat(x3 + p, HEAD);
+      a3 = dot4(q, v, a3);
+      b3 = dot4(r, v, b3);
+    }
+    a0 = i32x4.shl(a0, 7);
+    a1 = i32x4.shl(a1, 7);
+    a2 = i32x4.shl(a2, 7);
+    a3 = i32x4.shl(a3, 7);
+    b0 = i32x4.shl(b0, 7);
+    b1 = i32x4.shl(b1, 7);
+    b2 = i32x4.shl(b2, 7);
+    b3 = i32x4.shl(b3, 7);
+    for (let p: usize = 0; p < 32; p += 4) {
+      const q = v128.load(w + p * 8, SCALES);
+      const r = v128.load(w + p * 8, SCALES + 16);
+      let v = v128.load32_splat(x0 + p, HEAD + 32);
+      a0 = dot4(q, v, a0);
+      b0 = dot4(r, v, b0);
+      v = v128.load32_splat(x1 + p, HEAD + 32);
+      a1 = dot4(q, v, a1);
+      b1 = dot4(r, v, b1);
+      v = v128.load32_splat(x2 + p, HEAD + 32);
+      a2 = dot4(q, v, a2);
+      b2 = dot4(r, v, b2);
+      v = v128.load32_splat(x3 + p, HEAD + 32);
+      a3 = dot4(q, v, a3);
+      b3 = dot4(r, v, b3);
+    }
+    let scales = halves4(w);
+    l0 = scaled(l0, a0, scales, x0);
+    l1 = scaled(l1, a1, scales, x1);
+    l2 = scaled(l2, a2, scales, x2);
+    l3 = scaled(l3, a3, scales, x3);
+    scales = halves4(w + 8);
+    h0 = scaled(h0, b0, scales, x0);
+    h1 = scaled(h1, b1, scales, x1);
+    h2 = scaled(h2, b2, scales, x2);
+    h3 = scaled(h3, b3, scales, x3);
+  }
+  storeOutputs(y, l0, h0, bias, count);
+  storeOutputs(at(y, out), l1, h1, bias, count);
+  if (rows > 2) storeOutputs(at(y, out * 2), l2, h2, bias, count);
+  if (rows > 3) storeOutputs(at(y, out * 3), l3, h3, bias, count);
+}

@@ -1,0 +1,104 @@
+import { brains4, fewBrains, fewHalves, halves4, widenRow } from "../../../wasm/src/snippets/half.as.ts";
+import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
+import { tile } from "./matmul.tiled.as.ts";
+
+/** Bytes of `x` that stay in the second-level cache while the weights pass by. */
+const ROW_BLOCK: i32 = 384 * 1024;
+
+/**
+ * One row and f16 weights, in the order of `matmul.row.as.ts`: eight rows of `weight` stream past `x`. Memory traffic is
+ * two bytes a weight; a vector of four costs four instructions to widen and one to add.
+ */
+export function matmulRowF16(
+  begin: i32, end: i32, _scratch: usize,
+  x: usize, weight: usize, bias: usize, y: usize, inner: i32,
+): void {
+  for (let o = begin; o < end; o += 4) {
+    fourOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(4, end - o), 0);
+  }
+}
+
+/** As `matmulRowF16`, of bf16. */
+export function matmulRowBf16(
+  begin: i32, end: i32, _scratch: usize,
+  x: usize, weight: usize, bias: usize, y: usize, inner: i32,
+): void {
+  for (let o = begin; o < end; o += 4) {
+    fourOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(4, end - o), 1);
+  }
+}
+
+/**
+ * Rows and f16 or bf16 weights: as `matmul.tiled.as.ts`, with six rows of `weight` at a time widened into scratch,
+ * `24 · in` bytes, for each block of `x`.
+ */
+export function matmulTiledHalves(
+  begin: i32, end: i32, scratch: usize,
+  x: usize, weight: usize, bias: usize, y: usize, rows: i32, inner: i32, out: i32, brain: i32,
+): void {
+  const blockRows = max(2, (ROW_BLOCK / 4 / max(1, inner)) & ~1);
+  for (let block = 0; block < rows; block += blockRows) {
+    const blockEnd = min(block + blockRows, rows);
+    for (let o = begin; o < end; o += 6) {
+      const count = min(6, end - o);
+      widenRow(weight + offsetOf(o * inner), scratch, count * inner, brain);
+      for (let r = block; r < blockEnd; r += 2) {
+        tile(
+          at(x, r * inner), scratch, bias == 0 ? 0 : at(bias, o), at(y, r * out + o),
+          inner, out, min(2, blockEnd - r), count,
+        );
+      }
+    }
+  }
+}
+
+/** Bytes to element `index`. */
+@inline
+function offsetOf(index: i32): usize {
+  return (<usize>index) << 1;
+}
+
+@inline
+function four(from: usize, brain: i32): v128 {
+  return brain ? brains4(from) : halves4(from);
+}
+
+@inline
+function few(from: usize, count: i32, brain: i32): v128 {
+  return brain ? fewBrains(from, count) : fewHalves(from, count);
+}
+
+/** Up to four outputs; a row of `weight` that is not there is taken for the last one that is. `brain` is a constant. */
+@inline
+function fourOutputs(
+  x: usize, weight: usize, bias: usize, y: usize,
+  inner: i32, count: i32, brain: i32,
+): void {
+  const w0 = weight;
+  const w1 = weight + offsetOf(min(1, count - 1) * inner);
+  const w2 = weight + offsetOf(min(2, count - 1) * inner);
+  const w3 = weight + offsetOf(min(3, count - 1) * inner);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const whole = offsetOf(inner & ~3);
+  let i: usize = 0; // bytes of a row of weights, half of those of x
+  for (; i < whole; i += 8) {
+    const a = v128.load(x + i + i);
+    s0 = madd(a, four(w0 + i, brain), s0);
+    s1 = madd(a, four(w1 + i, brain), s1);
+    s2 = madd(a, four(w2 + i, brain), s2);
+    s3 = madd(a, four(w3 + i, brain), s3);
+  }
+  const left = inner & 3;
+  if (left > 0) {
+    const a = load4(x + i + i, left);
+    s0 = madd(a, few(w0 + i, left, brain), s0);
+    s1 = madd(a, few(w1 + i, left, brain), s1);
+    s2 = madd(a, few(w2 + i, left, brain), s2);
+    s3 = madd(a, few(w3 + i, left, brain), s3);
+  }
+  let sums = sums4(s0, s1, s2, s3);
+  if (bias != 0) sums = f32x4.add(sums, load4(bias, count));
+  store4(y, sums, count);
+}

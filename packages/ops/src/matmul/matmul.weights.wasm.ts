@@ -1,0 +1,70 @@
+import { defineKernel } from "@elapid/wasm";
+import { kernels } from "../kernels.generated.ts";
+import { matmulOp } from "./matmul.ts";
+
+/** Sizes of a product. */
+interface Dims {
+  readonly rows: number;
+  readonly in: number;
+  readonly out: number;
+}
+
+// of `matmul.blocks.as.ts`
+const BLOCK = 32;
+const GROUP = 8;
+/** Bytes of a block of `x` in integers. */
+const DIGITS = { q8: 72, q4: 40 } as const;
+
+const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
+  const common = {
+    module: kernels,
+    dtypes: { weight: dtype },
+    units: ({ out }: Dims) => out,
+    cost: ({ rows, in: inner }: Dims) => rows * inner,
+  };
+  return [
+    defineKernel(matmulOp, {
+      ...common,
+      entry: dtype === "f16" ? "matmulRowF16" : "matmulRowBf16",
+      grain: 4,
+      suits: ({ rows }) => rows === 1,
+      args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
+    }),
+    defineKernel(matmulOp, {
+      ...common,
+      entry: "matmulTiledHalves",
+      grain: 6,
+      scratch: ({ in: inner }) => 6 * 4 * inner,
+      args: ({ dims: { rows, in: inner, out }, inputs: { x, weight, bias }, outputs: { y } }) => [
+        ...[x, weight, bias, y],
+        ...[rows, inner, out, dtype === "bf16" ? 1 : 0],
+      ],
+    }),
+  ];
+});
+
+const blocks = (["q8", "q4"] as const).map((dtype) =>
+  defineKernel(matmulOp, {
+    module: kernels,
+    dtypes: { weight: dtype },
+    entry: dtype === "q8" ? "digitsQ8" : "digitsQ4",
+    units: ({ rows }) => rows,
+    cost: (dims) => dims.in,
+    workspace: ({ rows, in: inner }) => rows * Math.ceil(inner / BLOCK) * DIGITS[dtype],
+    args: ({ dims, inputs: { x }, workspace }) => [x, dims.in, workspace],
+    passes: [
+      {
+        entry: dtype === "q8" ? "matmulQ8" : "matmulQ4",
+        units: ({ out }) => Math.ceil(out / GROUP),
+        cost: ({ rows, in: inner }) => GROUP * rows * inner,
+        args: ({ dims: { rows, in: inner, out }, inputs: { weight, bias }, outputs: { y }, workspace }) => [
+          ...[workspace, weight, bias, y],
+          ...[rows, inner, out],
+        ],
+      },
+    ],
+  }),
+);
+
+/** Products with weights that are not f32. */
+export const matmulWeightsKernels = [...halves, ...blocks];
