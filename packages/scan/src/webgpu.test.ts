@@ -29,6 +29,8 @@ const sizes = [
     heads: 4,
     headDim: 5,
     groups: 2,
+    rank: 2,
+    pairs: 3,
     ...rows(2, 3),
   },
   {
@@ -43,10 +45,12 @@ const sizes = [
     heads: 1,
     headDim: 1,
     groups: 1,
+    rank: 1,
+    pairs: 0,
     ...rows(1, 1),
   },
 ];
-const choices = { activation: ["none", "silu"] };
+const choices = { activation: ["none", "silu"], rotation: ["pairwise", "halved"] };
 
 describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "", kernel })))(
   "$name $algorithm",

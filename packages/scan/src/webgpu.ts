@@ -5,6 +5,7 @@ import { complexLinearScanBackwardKernel } from "./linear-scan/complex-linear-sc
 import { complexLinearScanForward } from "./linear-scan/complex-linear-scan.forward.wgsl.ts";
 import { linearScanBackwardKernel } from "./linear-scan/linear-scan.backward.wgsl.ts";
 import { linearScanForward } from "./linear-scan/linear-scan.forward.wgsl.ts";
+import { mamba3ForwardKernel } from "./mamba3/mamba3.forward.wgsl.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.backward.wgsl.ts";
 import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wgsl.ts";
 import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
@@ -19,6 +20,7 @@ export const kernels: readonly Kernel[] = [
   causalConv1dBackwardKernel,
   rollKernel,
   selectiveScanBackwardKernel,
+  mamba3ForwardKernel,
   mamba3StepsKernel,
   mamba3StepsBackwardKernel,
   scanSumForward,

@@ -7,7 +7,8 @@ import { PipelineCache } from "./pipelines.ts";
 export type KernelVariant = Omit<KernelContext, "features">;
 
 /**
- * Every combination of optional inputs and switches of a kernel, so that a test can walk them.
+ * Every combination of optional inputs and switches of a kernel, so that a test can walk them. Of more than 8 optional inputs
+ * these: all, with every combination of switches; none; and all but each.
  *
  * @param choices Values of attributes that are words: `{ activation: ["none", "silu"] }`.
  */
@@ -15,17 +16,29 @@ export function kernelVariants(
   { op }: Kernel,
   choices: Readonly<Record<string, readonly string[]>> = {},
 ): KernelVariant[] {
-  let given: string[][] = [[]];
-  for (const { name, optional } of op.inputs) {
-    if (optional) given = given.flatMap((names) => [names, [...names, name]]);
-  }
+  const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
   let settings: Attributes[] = [op.attributes];
   for (const [name, value] of Object.entries(op.attributes)) {
     const values = typeof value === "boolean" ? [false, true] : (choices[name] ?? [value]);
     settings = settings.flatMap((others) => values.map((each) => ({ ...others, [name]: each })));
   }
-  return settings.flatMap((attributes) => given.map((names) => ({ attributes, given: new Set(names) })));
+  const variant = (attributes: Attributes, names: readonly string[]) => ({ attributes, given: new Set(names) });
+  if (optional.length > MANY) {
+    const leftOut = optional.map((left) =>
+      variant(
+        op.attributes,
+        optional.filter((name) => name !== left),
+      ),
+    );
+    return [...settings.map((attributes) => variant(attributes, optional)), variant(op.attributes, []), ...leftOut];
+  }
+  let given: string[][] = [[]];
+  for (const name of optional) given = given.flatMap((names) => [names, [...names, name]]);
+  return settings.flatMap((attributes) => given.map((names) => variant(attributes, names)));
 }
+
+/** Optional inputs up to which every choice of them is a variant. */
+const MANY = 8;
 
 /**
  * Compiles the passes of a kernel for certain sizes without running them; Dawn's null backend is enough.
