@@ -123,7 +123,8 @@ export class WebGpuBackend implements Backend {
     this.#assertHere(`run "${call.op.name}"`);
     const given = new Set<string>();
     for (const { name, optional } of call.op.inputs) if (optional && call.inputs[name] !== undefined) given.add(name);
-    const context: KernelContext = { attributes: call.attributes, given, features: this.#features };
+    const limits = { bindingBytes: this.#partLimit };
+    const context: KernelContext = { attributes: call.attributes, given, features: this.#features, limits };
     for (const kernel of this.#kernels.get(call.op.name) ?? []) {
       if (!takesWeights(kernel, call) || !kernel.suits(call.dims, context)) continue;
       const pieces = piecesOf(kernel, call, { maxBytes: this.#partLimit, alignment: this.alignment });

@@ -4,7 +4,7 @@ import { bindingsOf, moduleText } from "./module.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /** What, besides sizes, makes a kernel's WGSL differ from call to call. */
-export type KernelVariant = Omit<KernelContext, "features">;
+export type KernelVariant = Omit<KernelContext, "features" | "limits">;
 
 /**
  * Every combination of optional inputs and switches of a kernel, so that a test can walk them. Of more than 8 optional inputs
@@ -52,7 +52,8 @@ export async function compileKernel(
   dims: Sizes,
   variant: KernelVariant,
 ): Promise<number> {
-  const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string> };
+  const limits = { bindingBytes: device.limits.maxStorageBufferBindingSize };
+  const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string>, limits };
   if (!kernel.suits(dims, context)) return 0;
   const pipelines = new PipelineCache(device);
   for (const pass of kernel.passes) {

@@ -1,7 +1,14 @@
 export { classify, type AdapterKind, type AdapterOptions } from "./adapter.ts";
 export { WebGpuBackend, type BackendOptions } from "./backend.ts";
 export { compileKernel, kernelVariants, type KernelVariant } from "./compile.ts";
-export { defineKernel, type Kernel, type KernelContext, type KernelDefinition, type Pass } from "./kernel.ts";
+export {
+  defineKernel,
+  type Kernel,
+  type KernelContext,
+  type KernelDefinition,
+  type KernelLimits,
+  type Pass,
+} from "./kernel.ts";
 export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
 export { probeAdapter, type AdapterReport } from "./probe.ts";
 export { exponential } from "./snippets/exponential.wgsl.ts";

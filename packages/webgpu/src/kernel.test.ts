@@ -17,6 +17,7 @@ const context = (...given: string[]) => ({
   attributes: op.attributes,
   given: new Set(given),
   features: new Set<string>(),
+  limits: { bindingBytes: 2 ** 27 },
 });
 const pass = { workgroups: () => 1, source: () => wgsl`fn main() {}` };
 

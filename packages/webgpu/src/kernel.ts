@@ -8,6 +8,13 @@ export interface KernelContext<A = Attributes> {
   readonly given: ReadonlySet<string>;
   /** Features of the device. */
   readonly features: ReadonlySet<string>;
+  readonly limits: KernelLimits;
+}
+
+/** What the device allows a kernel, beyond what every device does. */
+export interface KernelLimits {
+  /** Bytes of the largest tensor that is bound, scratch included. */
+  readonly bindingBytes: number;
 }
 
 /**

@@ -1,36 +1,37 @@
-import { defineKernel, exponential, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
-import { selectiveScanOp } from "./selective-scan.ts";
-import { sharedRows } from "./shared-rows.wgsl.ts";
-import { stepKind, stepKinds } from "./step-kind.wgsl.ts";
+import { defineKernel, wgsl } from "@elapid/webgpu";
+import { forwardLayout, share, sharedElements, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { selectiveScan } from "./selective-scan.ts";
+import { carriedElements, scanVariant } from "./selective-scan.variant.ts";
+import { walk } from "./selective-scan.walk.wgsl.ts";
 
-const WORKGROUP = 64;
-/** States that an invocation can be expected to hold in registers. */
-const MAX_STATE = 256;
+type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
+
+const chunkOf = (dims: Dims) => scanVariant(dims, Infinity).chunk;
 
 /**
- * Three passes, because the op has more tensors than a pass may bind:
+ * An invocation per channel `(batch, inner)` walks time in order, in three passes:
  *
- * 1. `step`, one invocation an element: the step size, after bias and softplus, goes to scratch, behind all of them what
- *    kind of step it is, and the initial state to `finalState`;
- * 2. the scan, one invocation per channel `(batch, inner)`: it walks time in order with its `state` values in
- *    registers, from `finalState` and back to it;
- * 3. the gate, one invocation an element: adds `D · u`, multiplies with `silu(z)`, clears padding.
+ * 1. into scratch go the initial state, channels innermost, and what the walk cannot bind beside its eight tensors;
+ * 2. the walk;
+ * 3. the state goes from scratch to `finalState`.
  *
- * Nothing is shared, no barrier is needed, the result is deterministic. Work `batch · inner · time · state`;
- * memory traffic is three times that of `y` beside the inputs. Suits many channels and any time, 1 included.
+ * Nothing is shared, no barrier is needed, the result is deterministic. Work: an exponential and three multiply-adds
+ * for each `batch · time · inner · state`, all of them once. An element costs 3 loads and a store, the least possible,
+ * if `B` and `C` come from cache; the passes around the walk move `4 · state` elements a channel. Suits many channels,
+ * and one token, which is a walk of one step.
  */
-export const selectiveScanForward = defineKernel(selectiveScanOp, {
+export const selectiveScanForward = defineKernel(selectiveScan, {
+  algorithm: "sequential",
   along: "batch",
-  suits: ({ state }) => state >= 1 && state <= MAX_STATE,
-  scratch: { step: ({ batch, time, inner }) => batch * time * (inner + 1) },
+  suits: ({ state }) => state >= 1,
+  scratch: { carries: (dims) => carriedElements(dims, 1) },
   passes: [
     {
-      binds: ["delta", "deltaBias", "initialState", "mask", "seqIdx", "step", "finalState"],
-      workgroups: ({ batch, time, inner, state }) => Math.ceil((batch * inner * Math.max(time, state)) / WORKGROUP),
-      source: () => wgsl`
-        ${groupIndex}
-        ${softplus}
-        ${stepKind}
+      binds: ["D", "deltaBias", "initialState", "mask", "carries"],
+      workgroups: (dims) => Math.ceil(Math.max(dims.batch * dims.inner * dims.state, sharedElements(dims)) / WORKGROUP),
+      source: (dims) => wgsl`
+        ${forwardLayout(chunkOf(dims), false)}
+        ${share}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -38,71 +39,27 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
           @builtin(local_invocation_index) lane: u32,
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          let elements = dims.batch * dims.time * dims.inner;
-          if (i < elements) {
-            if (i % dims.inner == 0) { step[elements + i / dims.inner] = stepKind(i / dims.inner); }
-            var raw = delta[i];
-            if (hasDeltaBias) { raw += deltaBias[i % dims.inner]; }
-            if (deltaSoftplus) { raw = softplus(raw); }
-            step[i] = raw;
-          }
-          if (i < dims.batch * dims.inner * dims.state) {
-            var start = 0.0;
-            if (hasInitialState) { start = initialState[i]; }
-            finalState[i] = start;
-          }
+          share(i);
+          if (i >= pieces() * dims.state) { return; }
+          let e = i % dims.inner;
+          let n = i / dims.inner % dims.state;
+          let b = i / dims.inner / dims.state;
+          var start = 0.0;
+          if (hasInitialState) { start = initialState[(b * dims.inner + e) * dims.state + n]; }
+          carries[stateAt(b, 0, n, e)] = start;
         }
       `,
     },
     {
-      binds: ["u", "A", "B", "C", "step", "y", "finalState"],
+      binds: ["u", "delta", "A", "B", "C", "z", "y", "carries"],
       workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
-      source: ({ state }) => wgsl`
-        ${exponential}
-        ${groupIndex}
-        ${sharedRows}
-        ${stepKinds}
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let channel = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (channel >= dims.batch * dims.inner) { return; }
-          let b = channel / dims.inner;
-          let e = channel % dims.inner;
-          var h = array<f32, ${state}>();
-          for (var n = 0u; n < ${state}; n++) { h[n] = finalState[channel * ${state} + n]; }
-          let rowsB = rowsOfB(dims.rangeFirst + b, e);
-          let rowsC = rowsOfC(dims.rangeFirst + b, e);
-          for (var t = 0u; t < dims.time; t++) {
-            let row = b * dims.time + t;
-            let kind = step[dims.batch * dims.time * dims.inner + row];
-            if (kind == padding) { continue; }
-            if (kind == beginning) { h = array<f32, ${state}>(); }
-            let Bt = (rowsB.first + t * rowsB.stride) * ${state};
-            let Ct = (rowsC.first + t * rowsC.stride) * ${state};
-            let at = row * dims.inner + e;
-            let d = step[at];
-            let drive = d * u[at];
-            var out = 0.0;
-            for (var n = 0u; n < ${state}; n++) {
-              h[n] = exponential(d * A[e * ${state} + n]) * h[n] + drive * B[Bt + n];
-              out += C[Ct + n] * h[n];
-            }
-            y[at] = out;
-          }
-          for (var n = 0u; n < ${state}; n++) { finalState[channel * ${state} + n] = h[n]; }
-        }
-      `,
+      source: (dims) => walk(dims.state, chunkOf(dims), false),
     },
     {
-      binds: ["u", "D", "z", "mask", "y"],
-      workgroups: ({ batch, time, inner }) => Math.ceil((batch * time * inner) / WORKGROUP),
-      source: () => wgsl`
-        ${groupIndex}
-        ${silu}
+      binds: ["finalState", "carries"],
+      workgroups: ({ batch, inner, state }) => Math.ceil((batch * inner * state) / WORKGROUP),
+      source: (dims) => wgsl`
+        ${forwardLayout(chunkOf(dims), false)}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -110,17 +67,11 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
           @builtin(local_invocation_index) lane: u32,
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= dims.batch * dims.time * dims.inner) { return; }
-          if (hasMask) {
-            if (mask[i / dims.inner] == 0) {
-              y[i] = 0.0;
-              return;
-            }
-          }
-          var out = y[i];
-          if (hasD) { out += D[i % dims.inner] * u[i]; }
-          if (hasZ) { out *= silu(z[i]); }
-          y[i] = out;
+          if (i >= pieces() * dims.state) { return; }
+          let n = i % dims.state;
+          let e = i / dims.state % dims.inner;
+          let b = i / dims.state / dims.inner;
+          finalState[i] = carries[stateAt(b, 0, n, e)];
         }
       `,
     },
