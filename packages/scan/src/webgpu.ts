@@ -12,6 +12,8 @@ import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
 import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wgsl.ts";
+import { complexSelectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
+import { complexSelectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
@@ -23,6 +25,8 @@ export const kernels: readonly Kernel[] = [
   mamba3ForwardKernel,
   mamba3StepsKernel,
   mamba3StepsBackwardKernel,
+  complexSelectiveScanChunked,
+  complexSelectiveScanForward,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { HostBackend, type Backend } from "@elapid/tensor";
+import type { Kernel } from "@elapid/webgpu";
 
 /** A way to run ops that every test and every reference check goes through. */
 export interface TestedBackend {
@@ -18,7 +19,7 @@ export const testedBackends: readonly TestedBackend[] = [
     kind: "wasm",
     open: () => wasm({ simd: "simd128", threads: 1, sharedMemory: false }),
   },
-  { name: "webgpu, software", kind: "webgpu", open: softwareWebGpu },
+  { name: "webgpu, software", kind: "webgpu", open: () => softwareWebGpu() },
 ];
 
 // each backend is loaded when it is opened, so that one that is broken does not take the others along
@@ -36,7 +37,8 @@ async function wasm(options: {
   return openWasm({ kernels: [...ops.kernels, ...scan.kernels], ...options });
 }
 
-async function softwareWebGpu(): Promise<Backend> {
+/** A WebGPU device in software, with all kernels or with `only` some. */
+export async function softwareWebGpu(only?: readonly Kernel[]): Promise<Backend> {
   const [{ openWebGpu }, ops, scan] = await Promise.all([
     import("@elapid/webgpu"),
     import("@elapid/ops/webgpu"),
@@ -46,5 +48,5 @@ async function softwareWebGpu(): Promise<Backend> {
   const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";
   if (existsSync(driver)) process.env.VK_ICD_FILENAMES ??= driver;
   process.env.XDG_RUNTIME_DIR ??= tmpdir(); // the driver complains without one
-  return openWebGpu({ kernels: [...ops.kernels, ...scan.kernels], allowSoftware: true });
+  return openWebGpu({ kernels: only ?? [...ops.kernels, ...scan.kernels], allowSoftware: true });
 }

@@ -11,6 +11,7 @@ export {
 } from "./kernel.ts";
 export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
 export { probeAdapter, type AdapterReport } from "./probe.ts";
+export { cosineSine } from "./snippets/cosine-sine.wgsl.ts";
 export { exponential } from "./snippets/exponential.wgsl.ts";
 export { groupIndex } from "./snippets/group-index.wgsl.ts";
 export { nan } from "./snippets/nan.wgsl.ts";

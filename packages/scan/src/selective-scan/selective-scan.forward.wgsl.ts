@@ -1,12 +1,9 @@
-import { defineKernel, wgsl } from "@elapid/webgpu";
-import { forwardLayout, share, sharedElements, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
-import { selectiveScan } from "./selective-scan.ts";
-import { carriedElements, scanVariant } from "./selective-scan.variant.ts";
-import { walk } from "./selective-scan.walk.wgsl.ts";
-
-type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
-
-const chunkOf = (dims: Dims) => scanVariant(dims, Infinity).chunk;
+import { defineKernel, wgsl, type KernelDefinition } from "@elapid/webgpu";
+import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
+import { forwardLayout, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { selectiveScanOp } from "./selective-scan.ts";
+import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
+import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
 
 /**
  * An invocation per channel `(batch, inner)` walks time in order, in three passes:
@@ -16,64 +13,61 @@ const chunkOf = (dims: Dims) => scanVariant(dims, Infinity).chunk;
  * 3. the state goes from scratch to `finalState`.
  *
  * Nothing is shared, no barrier is needed, the result is deterministic. Work: an exponential and three multiply-adds
- * for each `batch · time · inner · state`, all of them once. An element costs 3 loads and a store, the least possible,
- * if `B` and `C` come from cache; the passes around the walk move `4 · state` elements a channel. Suits many channels,
- * and one token, which is a walk of one step.
+ * for each `batch · time · inner · state`. An element costs 3 loads and a store, the least possible, if `B` and `C` come
+ * from cache and the state is at most 16 numbers; each 16 more cost 3 loads and a store again. The passes around the walk
+ * move `6 · state` numbers a channel. Suits many channels, and one token, which is a walk of one step.
  */
-export const selectiveScanForward = defineKernel(selectiveScan, {
-  algorithm: "sequential",
-  along: "batch",
-  suits: ({ state }) => state >= 1,
-  scratch: { carries: (dims) => carriedElements(dims, 1) },
-  passes: [
-    {
-      binds: ["D", "deltaBias", "initialState", "mask", "carries"],
-      workgroups: (dims) => Math.ceil(Math.max(dims.batch * dims.inner * dims.state, sharedElements(dims)) / WORKGROUP),
-      source: (dims) => wgsl`
-        ${forwardLayout(chunkOf(dims), false)}
-        ${share}
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          share(i);
-          if (i >= pieces() * dims.state) { return; }
-          let e = i % dims.inner;
-          let n = i / dims.inner % dims.state;
-          let b = i / dims.inner / dims.state;
-          var start = 0.0;
-          if (hasInitialState) { start = initialState[(b * dims.inner + e) * dims.state + n]; }
-          carries[stateAt(b, 0, n, e)] = start;
-        }
-      `,
-    },
-    {
-      binds: ["u", "delta", "A", "B", "C", "z", "y", "carries"],
-      workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
-      source: (dims) => walk(dims.state, chunkOf(dims), false),
-    },
-    {
-      binds: ["finalState", "carries"],
-      workgroups: ({ batch, inner, state }) => Math.ceil((batch * inner * state) / WORKGROUP),
-      source: (dims) => wgsl`
-        ${forwardLayout(chunkOf(dims), false)}
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= pieces() * dims.state) { return; }
-          let n = i % dims.state;
-          let e = i / dims.state % dims.inner;
-          let b = i / dims.state / dims.inner;
-          finalState[i] = carries[stateAt(b, 0, n, e)];
-        }
-      `,
-    },
-  ],
-});
+function sequential(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
+  const formOf = (dims: ScanSizes): Form => ({
+    parts,
+    chunk: scanVariant(dims, parts, Infinity).chunk,
+    chunked: false,
+  });
+  const groupsOfStates = ({ batch, inner, state }: ScanSizes) => Math.ceil((batch * inner * state) / WORKGROUP);
+  return {
+    algorithm: "sequential",
+    along: "batch",
+    suits: ({ state }) => state >= 1,
+    scratch: { carries: (dims) => carriedElements(dims, parts, 1) },
+    passes: [
+      {
+        binds: ["D", "deltaBias", "initialState", "mask", "seqIdx", "carries"],
+        workgroups: (dims) =>
+          Math.max(
+            groupsOfStates(dims),
+            Math.ceil((dims.batch * dims.time) / WORKGROUP),
+            Math.ceil(dims.inner / WORKGROUP),
+          ),
+        source: (dims) => prepare(formOf(dims)),
+      },
+      {
+        binds: ["u", "delta", "A", "B", "C", "z", "y", "carries"],
+        workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
+        source: (dims) => walk(dims.state, formOf(dims)),
+      },
+      {
+        binds: ["finalState", "carries"],
+        workgroups: groupsOfStates,
+        source: (dims) => wgsl`
+          ${forwardLayout(formOf(dims))}
+          @compute @workgroup_size(${WORKGROUP})
+          fn main(
+            @builtin(workgroup_id) group: vec3u,
+            @builtin(num_workgroups) groups: vec3u,
+            @builtin(local_invocation_index) lane: u32,
+          ) {
+            let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+            if (i >= channels() * dims.state) { return; }
+            let n = i % dims.state;
+            let e = i / dims.state % dims.inner;
+            let b = i / dims.state / dims.inner;
+            for (var p = 0u; p < parts; p++) { finalState[parts * i + p] = carries[stateAt(b, 0, n, e) + p]; }
+          }
+        `,
+      },
+    ],
+  };
+}
+
+export const selectiveScanForward = defineKernel(selectiveScanOp, sequential(1));
+export const complexSelectiveScanForward = defineKernel(complexSelectiveScanOp, sequential(2));

@@ -23,21 +23,21 @@ test.each([
   // 256 borders of 15 000 channels with 16 states are 261 MB
   [{ batch: 1, time: 8192, inner: 15_000, state: 16 }, "sequential", 32],
 ] as const)("%o runs %s, in chunks of %i", (dims, algorithm, chunk) => {
-  expect(scanVariant(dims, granted)).toEqual({ algorithm, chunk });
+  expect(scanVariant(dims, 1, granted)).toEqual({ algorithm, chunk });
 });
 
 test("more is chunked where bindings are larger", () => {
   const dims = { batch: 1, time: 8192, inner: 15_000, state: 16 };
-  expect(scanVariant(dims, 2 ** 30)).toEqual({ algorithm: "chunked", chunk: 32 });
+  expect(scanVariant(dims, 1, 2 ** 30)).toEqual({ algorithm: "chunked", chunk: 32 });
 });
 
 test("neither the batch nor the device decide on the chunks, whose borders show in the last bits", () => {
   for (const time of [1, 63, 257, 10_000]) {
     for (const state of [1, 16, 256]) {
-      const { chunk } = scanVariant({ batch: 1, time, inner: 1536, state }, granted);
+      const { chunk } = scanVariant({ batch: 1, time, inner: 1536, state }, 1, granted);
       for (const batch of [2, 100]) {
-        expect(scanVariant({ batch, time, inner: 1536, state }, granted).chunk).toBe(chunk);
-        expect(scanVariant({ batch, time, inner: 1536, state }, 0).chunk).toBe(chunk);
+        expect(scanVariant({ batch, time, inner: 1536, state }, 1, granted).chunk).toBe(chunk);
+        expect(scanVariant({ batch, time, inner: 1536, state }, 1, 0).chunk).toBe(chunk);
       }
     }
   }

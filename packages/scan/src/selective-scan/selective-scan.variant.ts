@@ -6,13 +6,8 @@ export interface ScanVariant {
   readonly chunk: number;
 }
 
-/** What a choice is made from. */
-interface Sizes {
-  readonly batch: number;
-  readonly time: number;
-  readonly inner: number;
-  readonly state: number;
-}
+/** Sizes that decide. */
+export type ScanSizes = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
 
 /** Channels that fill a device, one invocation each: from there on, walking everything twice costs more than it brings. */
 const FULL = 16_384;
@@ -24,19 +19,21 @@ const MOST_CHUNKS = 256;
  * Chooses between the forward kernels. Both carry states over the same borders in the same way and so give the same
  * bits; how long a chunk is therefore must not depend on the batch, while the algorithm may.
  *
+ * @param parts Numbers of an entry of the state: 2 where it is complex.
  * @param bindingBytes What a binding may hold; the states at the borders must fit into it.
  */
-export function scanVariant({ batch, time, inner, state }: Sizes, bindingBytes: number): ScanVariant {
-  // a border costs `state` numbers: chunks are long enough to make that at most as much as `u`
-  const chunk = powerOfTwo(Math.max(SHORTEST, state, Math.ceil(time / MOST_CHUNKS)));
-  const bytes = 4 * carriedElements({ batch, time, inner, state }, Math.ceil(time / chunk));
+export function scanVariant(sizes: ScanSizes, parts: 1 | 2, bindingBytes: number): ScanVariant {
+  const { batch, time, inner, state } = sizes;
+  // chunks are long enough for the states at their borders to be no more than `u`
+  const chunk = powerOfTwo(Math.max(SHORTEST, parts * state, Math.ceil(time / MOST_CHUNKS)));
+  const bytes = 4 * carriedElements(sizes, parts, Math.ceil(time / chunk));
   const chunked = time > 2 * chunk && batch * inner < FULL && bytes <= bindingBytes;
   return { algorithm: chunked ? "chunked" : "sequential", chunk };
 }
 
-/** Numbers that a kernel keeps in scratch: a state and a sum of step sizes for every border, and what its passes share. */
-export function carriedElements({ batch, time, inner, state }: Sizes, borders: number): number {
-  return batch * borders * inner * (state + 1) + 2 * inner + batch * time;
+/** Numbers that a kernel keeps in scratch for so many borders of each channel: see its layout. */
+export function carriedElements({ batch, time, inner, state }: ScanSizes, parts: 1 | 2, borders: number): number {
+  return batch * borders * (inner * (parts * state + 1) + 1) + 2 * inner + batch * time;
 }
 
 function powerOfTwo(atLeast: number): number {

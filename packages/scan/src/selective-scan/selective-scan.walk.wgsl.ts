@@ -1,21 +1,56 @@
-import { exponential, silu, softplus, wgsl, type Wgsl } from "@elapid/webgpu";
-import { forwardLayout, sliceOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { silu, softplus, wgsl, type Wgsl } from "@elapid/webgpu";
+import { forwardLayout, kindOf, kinds, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+
+/**
+ * The first pass: into `carries` go `D`, `deltaBias` and the kind of each step and, if nothing is chunked, the initial
+ * state. It binds `D`, `deltaBias`, `initialState`, `mask`, `seqIdx`, `carries`.
+ */
+export function prepare(form: Form): Wgsl {
+  return wgsl`
+    ${forwardLayout(form)}
+    ${kindOf}
+    @compute @workgroup_size(${WORKGROUP})
+    fn main(
+      @builtin(workgroup_id) group: vec3u,
+      @builtin(num_workgroups) groups: vec3u,
+      @builtin(local_invocation_index) lane: u32,
+    ) {
+      let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
+      if (i < dims.inner) {
+        if (hasD) { carries[skipAt(i)] = D[i]; }
+        if (hasDeltaBias) { carries[biasAt(i)] = deltaBias[i]; }
+      }
+      if (i < dims.batch * dims.time) { carries[kindAt(i)] = kindOf(i); }
+      if (!chunked && i < channels() * dims.state) {
+        let e = i % dims.inner;
+        let n = i / dims.inner % dims.state;
+        let b = i / dims.inner / dims.state;
+        for (var p = 0u; p < parts; p++) {
+          var start = 0.0;
+          if (hasInitialState) { start = initialState[parts * ((b * dims.inner + e) * dims.state + n) + p]; }
+          carries[stateAt(b, 0, n, e) + p] = start;
+        }
+      }
+    }
+  `;
+}
 
 /**
  * The pass that gives `y`: an invocation a channel and border walks to the next border, or to the end, from the state
- * that lies in `carries`. Up to 16 states are in registers at a time; where there are more, `y` holds the sum so far.
+ * that lies in `carries`. Up to 16 numbers of the state are in registers at a time; where there are more, `y` holds the
+ * sum so far. It binds `u`, `delta`, `A`, `B`, `C`, `z`, `y`, `carries`.
  *
  * A state is carried over the end of a chunk not as it was walked but as `exp(A · sum of step sizes)` times the state
  * before the chunk, plus what the chunk adds to an empty state: that is how chunks that know nothing of each other
  * carry it, so that both kernels give the same bits.
  */
-export function walk(state: number, chunk: number, chunked: boolean): Wgsl {
+export function walk(state: number, form: Form): Wgsl {
   return wgsl`
-    ${forwardLayout(chunk, chunked)}
-    ${exponential}
+    ${forwardLayout(form)}
+    ${kinds}
     ${softplus}
     ${silu}
-    const slice = ${sliceOf(state)}u;
+    const slice = ${sliceOf(state, form.parts)}u;
 
     @compute @workgroup_size(${WORKGROUP})
     fn main(
@@ -30,14 +65,18 @@ export function walk(state: number, chunk: number, chunked: boolean): Wgsl {
       let b = piece / dims.inner / borders();
       let first = border * chunk;
       let end = select(dims.time, min(first + chunk, dims.time), chunked);
+      let rowsB = rowsOfB(dims.rangeFirst + b, e);
+      let rowsC = rowsOfC(dims.rangeFirst + b, e);
       for (var origin = 0u; origin < ${state}; origin += slice) {
-        var rates = array<f32, slice>();
-        var h = array<f32, slice>();
-        var start = array<f32, slice>(); // before the chunk
-        var added = array<f32, slice>(); // by the chunk, to an empty state
+        var rates = array<Entry, slice>();
+        var h = array<Entry, slice>();
+        var start = array<Entry, slice>(); // before the chunk
+        var added = array<Entry, slice>(); // by the chunk, to an empty state
         for (var n = 0u; n < slice; n++) {
-          rates[n] = A[e * ${state} + origin + n];
-          start[n] = carries[stateAt(b, border, origin + n, e)];
+          let at = parts * (e * ${state} + origin + n);
+          let place = stateAt(b, border, origin + n, e);
+          rates[n] = entryOf(A[at], A[at + parts - 1]);
+          start[n] = entryOf(carries[place], carries[place + parts - 1]);
           h[n] = start[n];
         }
         for (var begin = first; begin < end; begin += chunk) {
@@ -45,9 +84,16 @@ export function walk(state: number, chunk: number, chunked: boolean): Wgsl {
           for (var t = begin; t < min(begin + chunk, end); t++) {
             let row = b * dims.time + t;
             let at = row * dims.inner + e;
-            if (carries[kindAt(row)] == PADDED) {
+            let kind = carries[kindAt(row)];
+            if (kind == PADDED) {
               y[at] = 0.0;
               continue;
+            }
+            if (kind == BEGINS) {
+              h = array<Entry, slice>();
+              start = array<Entry, slice>();
+              added = array<Entry, slice>();
+              stepSum = 0.0;
             }
             var d = delta[at];
             if (hasDeltaBias) { d += carries[biasAt(e)]; }
@@ -56,12 +102,14 @@ export function walk(state: number, chunk: number, chunked: boolean): Wgsl {
             stepSum += d;
             var out = 0.0;
             if (origin > 0) { out = y[at]; }
+            let atB = (rowsB.first + t * rowsB.stride) * ${state} + origin;
+            let atC = (rowsC.first + t * rowsC.stride) * ${state} + origin;
             for (var n = 0u; n < slice; n++) {
-              let a = exponential(d * rates[n]);
-              let input = drive * B[row * ${state} + origin + n];
-              h[n] = fma(a, h[n], input);
-              if (!chunked) { added[n] = fma(a, added[n], input); }
-              out = fma(C[row * ${state} + origin + n], h[n], out);
+              let decay = decayOf(rates[n], d);
+              let input = drive * entryOf(B[parts * (atB + n)], B[parts * (atB + n + 1) - 1]);
+              h[n] = madd(decay, h[n], input);
+              if (!chunked) { added[n] = madd(decay, added[n], input); }
+              out = output(entryOf(C[parts * (atC + n)], C[parts * (atC + n + 1) - 1]), h[n], out);
             }
             if (origin + slice == ${state}) {
               if (hasD) { out = fma(carries[skipAt(e)], u[at], out); }
@@ -71,14 +119,16 @@ export function walk(state: number, chunk: number, chunked: boolean): Wgsl {
           }
           if (!chunked) {
             for (var n = 0u; n < slice; n++) {
-              start[n] = fma(exponential(rates[n] * stepSum), start[n], added[n]);
+              start[n] = madd(decayOf(rates[n], stepSum), start[n], added[n]);
               h[n] = start[n];
-              added[n] = 0.0;
+              added[n] = Entry();
             }
           }
         }
         if (!chunked) {
-          for (var n = 0u; n < slice; n++) { carries[stateAt(b, border, origin + n, e)] = start[n]; }
+          for (var n = 0u; n < slice; n++) {
+            for (var p = 0u; p < parts; p++) { carries[stateAt(b, border, origin + n, e) + p] = part(start[n], p); }
+          }
         }
       }
     }
