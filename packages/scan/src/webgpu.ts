@@ -11,7 +11,10 @@ import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wgsl.ts";
 import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
 import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
-import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wgsl.ts";
+import {
+  complexSelectiveScanBackwardKernel,
+  selectiveScanBackwardKernel,
+} from "./selective-scan/selective-scan.backward.wgsl.ts";
 import { complexSelectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
 import { complexSelectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
@@ -27,6 +30,7 @@ export const kernels: readonly Kernel[] = [
   mamba3StepsBackwardKernel,
   complexSelectiveScanChunked,
   complexSelectiveScanForward,
+  complexSelectiveScanBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

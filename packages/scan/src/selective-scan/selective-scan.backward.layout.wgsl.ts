@@ -1,48 +1,90 @@
-import { groupIndex, wgsl } from "@elapid/webgpu";
-import { stepKinds } from "./step-kind.wgsl.ts";
+import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
+import { entry } from "./entry.wgsl.ts";
+import { kinds, sharedRows, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { extentsOfB, extentsOfC, type Extents, type ScanDims } from "./shared-rows.ts";
 
-export const WORKGROUP = 64;
 /** Steps that are walked in one go. */
 export const CHUNK = 32;
 
-/** States that are held at once: the most, up to 16, that divide the state. */
-export function sliceOf(state: number): number {
-  let slice = Math.min(state, 16);
-  while (state % slice !== 0) slice--;
-  return slice;
+export type BackwardDims = ScanDims & { readonly state: number };
+
+/** Which text the passes are made of, and how much they keep. */
+export interface BackwardForm {
+  /** Numbers of an entry of the state: 2 where it is complex. */
+  readonly parts: 1 | 2;
+  /** Whether each channel has one row of `B`, or of `C`, for all steps. */
+  readonly ownB: boolean;
+  readonly ownC: boolean;
+  /** Runs of channels that share rows of `B` and of `C`. */
+  readonly segments: number;
+  /** Workgroups that cover the channels, none of them reaching over the end of a segment. */
+  readonly blocks: number;
+}
+
+export function formOf(dims: BackwardDims, parts: 1 | 2): BackwardForm {
+  const [ownB, ownC] = [isOwn(dims, extentsOfB(dims)), isOwn(dims, extentsOfC(dims))];
+  const segments = leastCommonMultiple(ownB ? 1 : dims.groupsB, ownC ? 1 : dims.groupsC);
+  return { parts, ownB, ownC, segments, blocks: segments * Math.ceil(dims.inner / segments / WORKGROUP) };
+}
+
+/** Whether `B` and `C` have a row for each step or one for all of them: what is between has no kernel. */
+export function isCovered(dims: BackwardDims): boolean {
+  return [extentsOfB(dims), extentsOfC(dims)].every(
+    (extents) => isOwn(dims, extents) || (extents[0] === dims.batch && extents[1] === dims.time),
+  );
+}
+
+function isOwn({ inner }: BackwardDims, [batch, time, groups]: Extents): boolean {
+  return batch === 1 && time === 1 && groups === inner;
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let multiple = a;
+  while (multiple % b !== 0) multiple += a;
+  return multiple;
 }
 
 /**
  * What lies where in scratch:
  *
  * - `steps`: step sizes, later their gradients; gradients of the outputs before the gate; the kinds of steps;
- *   whether a sequence begins in a chunk;
  * - `carries`, states innermost but for the channels: the state before each chunk, later the chunk's share of `A`; the
- *   gradient of the state after it; the sum of its step sizes;
+ *   gradient of the state after it, later its share of a `B` that each channel has for itself; its share of such a `C`;
+ *   the sum of its step sizes; whether a packed sequence begins in it;
  * - `shares`: outputs before gate and skip; of `B`, then of `C`, what each block of 64 channels adds; of `D`, then of
  *   `deltaBias`, what each chunk adds.
  */
-export const layout = wgsl`
+export function layout({ parts, ownB, ownC, segments, blocks }: BackwardForm): Wgsl {
+  return wgsl`
 ${groupIndex}
-${stepKinds}
+${entry(parts)}
+${kinds}
+${sharedRows}
 struct Piece { b: u32, chunk: u32, e: u32, first: u32, end: u32 }
+const ownB = ${ownB};
+const ownC = ${ownC};
+const segments = ${segments}u;
+const blocks = ${blocks}u;
 fn chunks() -> u32 { return (dims.time + ${CHUNK - 1}) / ${CHUNK}; }
 fn rows() -> u32 { return dims.batch * dims.time; }
 fn elements() -> u32 { return rows() * dims.inner; }
 fn pieces() -> u32 { return dims.batch * chunks() * dims.inner; }
-fn blocks() -> u32 { return (dims.inner + ${WORKGROUP - 1}) / ${WORKGROUP}; }
 fn gradAt(at: u32) -> u32 { return elements() + at; }
 fn kindAt(row: u32) -> u32 { return 2 * elements() + row; }
-fn beginsAt(b: u32, chunk: u32) -> u32 { return kindAt(rows()) + b * chunks() + chunk; }
-fn stateAt(b: u32, chunk: u32, n: u32, e: u32) -> u32 { return ((b * chunks() + chunk) * dims.state + n) * dims.inner + e; }
-fn carryAt(state: u32) -> u32 { return pieces() * dims.state + state; }
-fn stepSumAt(piece: u32) -> u32 { return 2 * pieces() * dims.state + piece; }
-fn shareOfBAt(block: u32, row: u32, n: u32) -> u32 { return elements() + (block * rows() + row) * dims.state + n; }
-fn shareOfCAt(block: u32, row: u32, n: u32) -> u32 { return shareOfBAt(blocks() + block, row, n); }
-fn shareOfDAt(piece: u32) -> u32 { return shareOfBAt(2 * blocks(), 0, 0) + piece; }
+fn stateAt(b: u32, chunk: u32, n: u32, e: u32) -> u32 {
+  return parts * (((b * chunks() + chunk) * dims.state + n) * dims.inner + e);
+}
+fn carryAt(place: u32) -> u32 { return parts * pieces() * dims.state + place; }
+fn ownShareOfCAt(place: u32) -> u32 { return carryAt(carryAt(place)); }
+fn stepSumAt(piece: u32) -> u32 { return select(carryAt(carryAt(0)), ownShareOfCAt(carryAt(0)), ownC) + piece; }
+fn cutAt(b: u32, chunk: u32) -> u32 { return stepSumAt(pieces()) + b * chunks() + chunk; }
+fn shareOfBAt(block: u32, row: u32, n: u32) -> u32 { return elements() + parts * ((block * rows() + row) * dims.state + n); }
+fn shareOfCAt(block: u32, row: u32, n: u32) -> u32 { return shareOfBAt(select(blocks, 0u, ownB) + block, row, n); }
+fn shareOfDAt(piece: u32) -> u32 { return shareOfCAt(select(blocks, 0u, ownC), 0, 0) + piece; }
 fn shareOfBiasAt(piece: u32) -> u32 { return shareOfDAt(pieces()) + piece; }
 fn pieceAt(i: u32) -> Piece {
   let chunk = i / dims.inner % chunks();
   let first = chunk * ${CHUNK};
   return Piece(i / dims.inner / chunks(), chunk, i % dims.inner, first, min(first + ${CHUNK}, dims.time));
 }`;
+}

@@ -1,18 +1,16 @@
-import { defineKernel, exponential, softplus, wgsl } from "@elapid/webgpu";
+import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
+import { complexSelectiveScanBackward } from "./complex-selective-scan.backward.ts";
+import { backwardCarry, backwardChunkAlone } from "./selective-scan.backward.borders.wgsl.ts";
 import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
-import { CHUNK, layout, sliceOf, WORKGROUP } from "./selective-scan.backward.layout.wgsl.ts";
+import { CHUNK, formOf, isCovered, layout, type BackwardDims } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
-import { isSharedByChannels } from "./shared-rows.ts";
-import { stepKind } from "./step-kind.wgsl.ts";
-
-type Dims = Readonly<Record<"batch" | "time" | "inner" | "state", number>>;
+import { kindOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
 
 const chunksOf = (time: number) => Math.ceil(time / CHUNK);
-const elementsOf = ({ batch, time, inner }: Dims) => batch * time * inner;
+const elementsOf = ({ batch, time, inner }: BackwardDims) => batch * time * inner;
 /** One for each channel and chunk. */
-const piecesOf = ({ batch, time, inner }: Dims) => batch * chunksOf(time) * inner;
-const blocksOf = ({ inner }: Dims) => Math.ceil(inner / WORKGROUP);
+const piecesOf = ({ batch, time, inner }: BackwardDims) => batch * chunksOf(time) * inner;
 const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
 
 /**
@@ -33,45 +31,44 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
  * 13 stores, if what a chunk reads again, `B` and `C` come from cache; 4 loads and 3 stores are the least possible. Suits any
  * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
  */
-export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
-  suits: (dims) => dims.state >= 1 && isSharedByChannels(dims),
-  scratch: {
-    steps: (dims) => 2 * elementsOf(dims) + dims.batch * (dims.time + chunksOf(dims.time)),
-    carries: (dims) => piecesOf(dims) * (2 * dims.state + 1),
-    shares: (dims) => elementsOf(dims) + 2 * blocksOf(dims) * dims.batch * dims.time * dims.state + 2 * piecesOf(dims),
-  },
-  passes: [
-    {
-      binds: ["mask", "seqIdx", "steps"],
-      workgroups: ({ batch, time }) => groupsFor(batch * chunksOf(time)),
-      source: () => wgsl`
-        ${layout}
-        ${stepKind}
+function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
+  /** Shares of `B` and of `C`, where channels share them. */
+  const sharedElements = (dims: BackwardDims) => {
+    const { ownB, ownC, blocks } = formOf(dims, parts);
+    return (Number(!ownB) + Number(!ownC)) * blocks * dims.batch * dims.time * parts * dims.state;
+  };
+  return {
+    suits: (dims) => dims.state >= 1 && isCovered(dims),
+    scratch: {
+      steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
+      carries: (dims) =>
+        piecesOf(dims) * ((formOf(dims, parts).ownC ? 3 : 2) * parts * dims.state + 1) +
+        dims.batch * chunksOf(dims.time),
+      shares: (dims) => elementsOf(dims) + sharedElements(dims) + 2 * piecesOf(dims),
+    },
+    passes: [
+      {
+        binds: ["mask", "seqIdx", "steps"],
+        workgroups: ({ batch, time }) => groupsFor(batch * time),
+        source: (dims) => wgsl`
+        ${layout(formOf(dims, parts))}
+        ${kindOf}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
           @builtin(num_workgroups) groups: vec3u,
           @builtin(local_invocation_index) lane: u32,
         ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= dims.batch * chunks()) { return; }
-          let b = i / chunks();
-          let first = i % chunks() * ${CHUNK};
-          var begins = 0.0;
-          for (var t = first; t < min(first + ${CHUNK}, dims.time); t++) {
-            let kind = stepKind(b * dims.time + t);
-            if (kind == beginning) { begins = 1.0; }
-            steps[kindAt(b * dims.time + t)] = kind;
-          }
-          steps[beginsAt(b, i % chunks())] = begins;
+          let row = groupIndex(group, groups) * ${WORKGROUP} + lane;
+          if (row < rows()) { steps[kindAt(row)] = kindOf(row); }
         }
       `,
-    },
-    {
-      binds: ["delta", "z", "deltaBias", "dy", "ddelta", "dz", "steps"],
-      workgroups: (dims) => groupsFor(elementsOf(dims)),
-      source: () => wgsl`
-        ${layout}
+      },
+      {
+        binds: ["delta", "z", "deltaBias", "dy", "ddelta", "dz", "steps"],
+        workgroups: (dims) => groupsFor(elementsOf(dims)),
+        source: (dims) => wgsl`
+        ${layout(formOf(dims, parts))}
         ${softplus}
         ${siluSlope}
         @compute @workgroup_size(${WORKGROUP})
@@ -82,13 +79,12 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
           if (i >= elements()) { return; }
-          let row = i / dims.inner;
           let e = i % dims.inner;
           var d = 0.0;
           var slope = 0.0;
           var grad = 0.0;
           var gateGrad = 0.0;
-          if (steps[kindAt(row)] != padding) {
+          if (steps[kindAt(i / dims.inner)] != PADDED) {
             d = delta[i];
             slope = 1.0;
             if (hasDeltaBias) { d += deltaBias[e]; }
@@ -108,117 +104,27 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           dz[i] = gateGrad;
         }
       `,
-    },
-    {
-      binds: ["u", "A", "B", "C", "steps", "carries"],
-      workgroups: (dims) => groupsFor(piecesOf(dims)),
-      source: ({ state }) => wgsl`
-        ${layout}
-        ${exponential}
-        const slice = ${sliceOf(state)}u;
-
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= pieces()) { return; }
-          let piece = pieceAt(i);
-          for (var origin = 0u; origin < ${state}; origin += slice) {
-            var rates = array<f32, slice>();
-            var h = array<f32, slice>();
-            var g = array<f32, slice>();
-            var decay = array<f32, slice>(); // from the start of the chunk
-            for (var n = 0u; n < slice; n++) {
-              rates[n] = A[piece.e * ${state} + origin + n];
-              decay[n] = 1.0;
-            }
-            var stepSum = 0.0;
-            for (var t = piece.first; t < piece.end; t++) {
-              let row = piece.b * dims.time + t;
-              let kind = steps[kindAt(row)];
-              if (kind == padding) { continue; }
-              if (kind == beginning) {
-                h = array<f32, slice>();
-                decay = array<f32, slice>();
-              }
-              let at = row * dims.inner + piece.e;
-              let d = steps[at];
-              let drive = d * u[at];
-              let grad = steps[gradAt(at)];
-              stepSum += d;
-              for (var n = 0u; n < slice; n++) {
-                let a = exponential(d * rates[n]);
-                h[n] = fma(a, h[n], drive * B[row * ${state} + origin + n]);
-                decay[n] *= a;
-                g[n] = fma(decay[n], grad * C[row * ${state} + origin + n], g[n]);
-              }
-            }
-            for (var n = 0u; n < slice; n++) {
-              let place = stateAt(piece.b, piece.chunk, origin + n, piece.e);
-              carries[place] = h[n];
-              carries[carryAt(place)] = g[n];
-            }
-            carries[stepSumAt(i)] = stepSum;
-          }
-        }
-      `,
-    },
-    {
-      binds: ["A", "initialState", "dfinalState", "dinitialState", "steps", "carries"],
-      workgroups: ({ batch, inner, state }) => groupsFor(batch * inner * state),
-      source: () => wgsl`
-        ${layout}
-        ${exponential}
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= dims.batch * dims.inner * dims.state) { return; }
-          let e = i % dims.inner;
-          let n = i / dims.inner % dims.state;
-          let b = i / dims.inner / dims.state;
-          let own = (b * dims.inner + e) * dims.state + n;
-          let rate = A[e * dims.state + n];
-
-          var h = 0.0;
-          if (hasInitialState) { h = initialState[own]; }
-          for (var chunk = 0u; chunk < chunks(); chunk++) {
-            let place = stateAt(b, chunk, n, e);
-            let added = carries[place];
-            carries[place] = h;
-            if (steps[beginsAt(b, chunk)] != 0.0) { h = 0.0; }
-            h = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk) * dims.inner + e)]), h, added);
-          }
-
-          var g = 0.0;
-          if (hasDfinalState) { g = dfinalState[own]; }
-          for (var chunk = chunks(); chunk > 0; chunk--) {
-            let place = carryAt(stateAt(b, chunk - 1, n, e));
-            let added = carries[place];
-            carries[place] = g;
-            if (steps[beginsAt(b, chunk - 1)] != 0.0) { g = 0.0; }
-            g = fma(exponential(rate * carries[stepSumAt((b * chunks() + chunk - 1) * dims.inner + e)]), g, added);
-          }
-          dinitialState[own] = g;
-        }
-      `,
-    },
-    {
-      binds: ["u", "A", "B", "C", "du", "steps", "carries", "shares"],
-      workgroups: (dims) => dims.batch * chunksOf(dims.time) * blocksOf(dims),
-      source: ({ state }) => backwardChunk(state),
-    },
-    {
-      binds: ["u", "D", "du", "ddelta", "dz", "steps", "shares"],
-      workgroups: (dims) => groupsFor(piecesOf(dims)),
-      source: () => wgsl`
-        ${layout}
+      },
+      {
+        binds: ["u", "A", "B", "C", "steps", "carries"],
+        workgroups: (dims) => groupsFor(piecesOf(dims)),
+        source: (dims) => backwardChunkAlone(dims.state, formOf(dims, parts)),
+      },
+      {
+        binds: ["A", "initialState", "dfinalState", "dinitialState", "carries"],
+        workgroups: ({ batch, inner, state }) => groupsFor(batch * inner * state),
+        source: (dims) => backwardCarry(formOf(dims, parts)),
+      },
+      {
+        binds: ["u", "A", "B", "C", "du", "steps", "carries", "shares"],
+        workgroups: (dims) => dims.batch * chunksOf(dims.time) * formOf(dims, parts).blocks,
+        source: (dims) => backwardChunk(dims.state, formOf(dims, parts)),
+      },
+      {
+        binds: ["u", "D", "du", "ddelta", "dz", "steps", "shares"],
+        workgroups: (dims) => groupsFor(piecesOf(dims)),
+        source: (dims) => wgsl`
+        ${layout(formOf(dims, parts))}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -234,7 +140,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           var biasShare = 0.0;
           for (var t = piece.first; t < piece.end; t++) {
             let row = piece.b * dims.time + t;
-            if (steps[kindAt(row)] == padding) { continue; }
+            if (steps[kindAt(row)] == PADDED) { continue; }
             let at = row * dims.inner + piece.e;
             let grad = steps[gradAt(at)];
             let stepGrad = steps[at] * ddelta[at];
@@ -248,12 +154,21 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           shares[shareOfBiasAt(i)] = biasShare;
         }
       `,
-    },
-    {
-      binds: ["dB", "dC", "shares"],
-      workgroups: ({ batch, time, state }) => groupsFor(batch * time * state),
-      source: () => wgsl`
-        ${layout}
+      },
+      {
+        binds: ["dB", "dC", "shares"],
+        workgroups: ({ batch, time, groupsB, groupsC, state }) =>
+          groupsFor(batch * time * Math.max(groupsB, groupsC) * parts * state),
+        source: (dims) => wgsl`
+        ${layout(formOf(dims, parts))}
+        /** Number i of a gradient that groups share: which of the numbers of a row it is, and of which row and blocks. */
+        struct Share { number: u32, row: u32, first: u32, end: u32 }
+        fn shareAt(i: u32, groups: u32) -> Share {
+          let numbers = parts * dims.state;
+          let group = i / numbers % groups;
+          return Share(i % numbers, i / numbers / groups, group * (blocks / groups), (group + 1) * (blocks / groups));
+        }
+
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -261,23 +176,26 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
           @builtin(local_invocation_index) lane: u32,
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (i >= rows() * dims.state) { return; }
-          var sumB = 0.0;
-          var sumC = 0.0;
-          for (var block = 0u; block < blocks(); block++) {
-            sumB += shares[shareOfBAt(block, 0, i)];
-            sumC += shares[shareOfCAt(block, 0, i)];
+          if (!ownB && i < rows() * dims.groupsB * parts * dims.state) {
+            let share = shareAt(i, dims.groupsB);
+            var sum = 0.0;
+            for (var k = share.first; k < share.end; k++) { sum += shares[shareOfBAt(k, share.row, 0) + share.number]; }
+            dB[i] = sum;
           }
-          dB[i] = sumB;
-          dC[i] = sumC;
+          if (!ownC && i < rows() * dims.groupsC * parts * dims.state) {
+            let share = shareAt(i, dims.groupsC);
+            var sum = 0.0;
+            for (var k = share.first; k < share.end; k++) { sum += shares[shareOfCAt(k, share.row, 0) + share.number]; }
+            dC[i] = sum;
+          }
         }
       `,
-    },
-    {
-      binds: ["dA", "dD", "ddeltaBias", "carries", "shares"],
-      workgroups: ({ inner, state }) => groupsFor(inner * (state + 2)),
-      source: () => wgsl`
-        ${layout}
+      },
+      {
+        binds: ["dA", "dB", "dC", "dD", "ddeltaBias", "carries", "shares"],
+        workgroups: ({ inner, state }) => groupsFor(inner * (parts * state + 2)),
+        source: (dims) => wgsl`
+        ${layout(formOf(dims, parts))}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -286,27 +204,39 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
         ) {
           let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
           let e = i % dims.inner;
-          let n = i / dims.inner;
+          let number = i / dims.inner;
+          let numbers = parts * dims.state;
           var sum = 0.0;
+          var sumB = 0.0;
+          var sumC = 0.0;
           for (var chunk = 0u; chunk < dims.batch * chunks(); chunk++) { // of all sequences
             let piece = chunk * dims.inner + e;
-            if (n < dims.state) {
-              sum += carries[stateAt(0, chunk, n, e)];
-            } else if (n == dims.state) {
+            if (number < numbers) {
+              let place = stateAt(0, chunk, number / parts, e) + number % parts;
+              sum += carries[place];
+              if (ownB) { sumB += carries[carryAt(place)]; }
+              if (ownC) { sumC += carries[ownShareOfCAt(place)]; }
+            } else if (number == numbers) {
               sum += shares[shareOfDAt(piece)];
             } else {
               sum += shares[shareOfBiasAt(piece)];
             }
           }
-          if (n < dims.state) {
-            dA[e * dims.state + n] = sum;
-          } else if (n == dims.state) {
+          if (number < numbers) {
+            dA[e * numbers + number] = sum;
+            if (ownB) { dB[e * numbers + number] = sumB; }
+            if (ownC) { dC[e * numbers + number] = sumC; }
+          } else if (number == numbers) {
             dD[e] = sum;
-          } else if (n == dims.state + 1) {
+          } else if (number == numbers + 1) {
             ddeltaBias[e] = sum;
           }
         }
       `,
-    },
-  ],
-});
+      },
+    ],
+  };
+}
+
+export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backward(1));
+export const complexSelectiveScanBackwardKernel = defineKernel(complexSelectiveScanBackward, backward(2));
