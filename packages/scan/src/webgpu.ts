@@ -31,6 +31,8 @@ export const kernels: readonly Kernel[] = [
   complexSelectiveScanChunked,
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
+  mamba3StepsKernel,
+  mamba3StepsBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

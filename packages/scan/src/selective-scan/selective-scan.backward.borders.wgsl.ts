@@ -40,8 +40,8 @@ export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
       for (var t = piece.first; t < piece.end; t++) {
         let row = piece.b * dims.time + t;
         let kind = steps[kindAt(row)];
-        if (kind == PADDED) { continue; }
-        if (kind == BEGINS) {
+        if (kind == padding) { continue; }
+        if (kind == beginning) {
           h = array<Entry, slice>();
           decay = array<Entry, slice>();
           stepSum = 0.0;

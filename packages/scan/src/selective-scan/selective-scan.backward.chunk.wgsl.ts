@@ -60,10 +60,10 @@ export const backwardChunk = (state: number, form: BackwardForm) => wgsl`
           let d = steps[row * dims.inner + e];
           let drive = d * u[row * dims.inner + e];
           let atB = (rowsB.first + (chunk * ${CHUNK} + t) * rowsB.stride) * ${state} + origin;
-          if (kind == BEGINS) { h = array<Entry, slice>(); }
+          if (kind == beginning) { h = array<Entry, slice>(); }
           for (var n = 0u; n < slice; n++) {
             states[t * slice + n] = h[n];
-            if (kind != PADDED) {
+            if (kind != padding) {
               let input = drive * entryOf(B[parts * (atB + n)], B[parts * (atB + n + 1) - 1]);
               h[n] = madd(decayOf(rates[n], d), h[n], input);
             }
@@ -74,7 +74,7 @@ export const backwardChunk = (state: number, form: BackwardForm) => wgsl`
         let t = left - 1;
         let row = first + t;
         let kind = steps[kindAt(row)];
-        if (works && kind != PADDED) {
+        if (works && kind != padding) {
           let at = row * dims.inner + e;
           let d = steps[at];
           let drive = d * u[at];
@@ -103,7 +103,7 @@ export const backwardChunk = (state: number, form: BackwardForm) => wgsl`
             }
             g[n] = times(conj(a), g[n]);
           }
-          if (kind == BEGINS) { g = array<Entry, slice>(); }
+          if (kind == beginning) { g = array<Entry, slice>(); }
         } else {
           for (var n = 0u; n < 2 * numbers; n++) { tile[n * stride + lane] = 0.0; }
         }
@@ -131,7 +131,7 @@ export const backwardChunk = (state: number, form: BackwardForm) => wgsl`
     if (!works) { return; }
     for (var t = 0u; t < length; t++) {
       let at = (first + t) * dims.inner + e;
-      if (steps[kindAt(first + t)] == PADDED) {
+      if (steps[kindAt(first + t)] == padding) {
         du[at] = 0.0;
         continue;
       }

@@ -1,7 +1,9 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { entry } from "./entry.wgsl.ts";
-import { kinds, sharedRows, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { WORKGROUP } from "./selective-scan.layout.wgsl.ts";
 import { extentsOfB, extentsOfC, type Extents, type ScanDims } from "./shared-rows.ts";
+import { sharedRows } from "./shared-rows.wgsl.ts";
+import { stepKinds } from "./step-kind.wgsl.ts";
 
 /** Steps that are walked in one go. */
 export const CHUNK = 32;
@@ -58,7 +60,7 @@ export function layout({ parts, ownB, ownC, segments, blocks }: BackwardForm): W
   return wgsl`
 ${groupIndex}
 ${entry(parts)}
-${kinds}
+${stepKinds}
 ${sharedRows}
 struct Piece { b: u32, chunk: u32, e: u32, first: u32, end: u32 }
 const ownB = ${ownB};

@@ -5,7 +5,8 @@ import { backwardCarry, backwardChunkAlone } from "./selective-scan.backward.bor
 import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
 import { CHUNK, formOf, isCovered, layout, type BackwardDims } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
-import { kindOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { stepKind } from "./step-kind.wgsl.ts";
 
 const chunksOf = (time: number) => Math.ceil(time / CHUNK);
 const elementsOf = ({ batch, time, inner }: BackwardDims) => batch * time * inner;
@@ -16,15 +17,17 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
 /**
  * Reverse scan, cut into chunks of 32 steps that are computed side by side:
  *
- * 1. and 2. an invocation a chunk: the kinds of its steps; an invocation an element: step size, gradient before the gate, slopes of softplus and gate;
+ * 1. an invocation a step: of which kind it is;
+ * 2. one an element: step size, gradient before the gate, slopes of softplus and gate;
  * 3. one a channel and chunk: what the chunk adds to the state after it, and to the gradient of the state before it;
  * 4. one a channel and entry of the state: carries both over the borders of chunks, the decay of a chunk being
  *    `exp(A · sum of its step sizes)`;
- * 5. a workgroup for 64 channels and a chunk, a lane a channel: up to 16 states at a time are computed again, step by step,
- *    into 2 KiB of the lane's own, then walked back; sums over the channels, for `dB` and `dC`, are taken in 8 KiB that the
- *    workgroup shares, one after another by a lane each;
+ * 5. a workgroup for 64 channels and a chunk, a lane a channel: up to 16 numbers of the state at a time are computed again,
+ *    step by step, into 2 KiB of the lane's own, then walked back; sums over the channels, for `dB` and `dC`, are taken in
+ *    8 KiB that the workgroup shares, one after another by a lane each;
  * 6. one a channel and chunk: skip, gate and slopes, and the chunk's shares of `dD` and `ddeltaBias`;
- * 7. and 8. add up shares, over blocks of channels for `dB` and `dC`, over chunks and batch for the rest.
+ * 7. and 8. add up shares, over blocks of channels for `dB` and `dC`, over chunks and batch for the rest, and for a `B` or `C`
+ *    that each channel has for itself.
  *
  * Deterministic: every sum has an order that sizes alone decide. Work: 3 exponentials and some 20 multiply-adds for each
  * `batch · time · inner · state`. Scratch: `3 + 3 · state / 32` times `u`, 4.5 at state 16. There an element costs 19 loads and
@@ -52,7 +55,7 @@ function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
         workgroups: ({ batch, time }) => groupsFor(batch * time),
         source: (dims) => wgsl`
         ${layout(formOf(dims, parts))}
-        ${kindOf}
+        ${stepKind}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -60,7 +63,7 @@ function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
           @builtin(local_invocation_index) lane: u32,
         ) {
           let row = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          if (row < rows()) { steps[kindAt(row)] = kindOf(row); }
+          if (row < rows()) { steps[kindAt(row)] = stepKind(row); }
         }
       `,
       },
@@ -84,7 +87,7 @@ function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
           var slope = 0.0;
           var grad = 0.0;
           var gateGrad = 0.0;
-          if (steps[kindAt(i / dims.inner)] != PADDED) {
+          if (steps[kindAt(i / dims.inner)] != padding) {
             d = delta[i];
             slope = 1.0;
             if (hasDeltaBias) { d += deltaBias[e]; }
@@ -140,7 +143,7 @@ function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
           var biasShare = 0.0;
           for (var t = piece.first; t < piece.end; t++) {
             let row = piece.b * dims.time + t;
-            if (steps[kindAt(row)] == PADDED) { continue; }
+            if (steps[kindAt(row)] == padding) { continue; }
             let at = row * dims.inner + piece.e;
             let grad = steps[gradAt(at)];
             let stepGrad = steps[at] * ddelta[at];

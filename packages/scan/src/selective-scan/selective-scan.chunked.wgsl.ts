@@ -1,6 +1,6 @@
 import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
 import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
-import { forwardLayout, kinds, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
 import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
@@ -44,7 +44,6 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
         workgroups: groupsOfPieces,
         source: (dims) => wgsl`
           ${forwardLayout(formOf(dims))}
-          ${kinds}
           ${softplus}
           const slice = ${sliceOf(dims.state, parts)}u;
 
@@ -74,8 +73,8 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
               for (var t = first; t < min(first + chunk, dims.time); t++) {
                 let row = b * dims.time + t;
                 let kind = carries[kindAt(row)];
-                if (kind == PADDED) { continue; }
-                if (kind == BEGINS) {
+                if (kind == padding) { continue; }
+                if (kind == beginning) {
                   added = array<Entry, slice>();
                   stepSum = 0.0;
                   cut = 1.0;

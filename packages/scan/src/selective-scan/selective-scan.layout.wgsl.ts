@@ -1,5 +1,7 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { entry } from "./entry.wgsl.ts";
+import { sharedRows } from "./shared-rows.wgsl.ts";
+import { stepKinds } from "./step-kind.wgsl.ts";
 
 export const WORKGROUP = 64;
 
@@ -20,38 +22,6 @@ export function sliceOf(state: number, parts: 1 | 2): number {
   return slice;
 }
 
-/** Kinds of steps: padded, which nothing is known of; kept; kept and the first of a packed sequence, so that the state is empty. */
-export const kinds = wgsl`
-const PADDED = 0.0;
-const KEPT = 1.0;
-const BEGINS = 2.0;`;
-
-/** `kindOf(row)`: a packed sequence begins where `seqIdx` is another than that of the last kept step before. */
-export const kindOf = wgsl`${kinds}
-fn kindOf(row: u32) -> f32 {
-  if (hasMask) {
-    if (mask[row] == 0) { return PADDED; }
-  }
-  if (hasSeqIdx) {
-    for (var back = 1u; back <= row % dims.time; back++) {
-      if (hasMask) {
-        if (mask[row - back] == 0) { continue; }
-      }
-      return select(KEPT, BEGINS, seqIdx[row - back] != seqIdx[row]);
-    }
-  }
-  return KEPT;
-}`;
-
-/** Where channel `e` of sequence `b` finds its rows of `B` and `C`: the one of its first step, and how far the next is. */
-export const sharedRows = wgsl`
-struct Rows { first: u32, stride: u32 }
-fn rowsOf(b: u32, e: u32, batch: u32, time: u32, groups: u32) -> Rows {
-  return Rows((b % batch) * time * groups + e / (dims.inner / groups), select(groups, 0u, time == 1));
-}
-fn rowsOfB(b: u32, e: u32) -> Rows { return rowsOf(b, e, dims.batchB, dims.timeB, dims.groupsB); }
-fn rowsOfC(b: u32, e: u32) -> Rows { return rowsOf(b, e, dims.batchC, dims.timeC, dims.groupsC); }`;
-
 /**
  * What lies where in `carries`, of which every channel has `borders` states: the state before each chunk, channels
  * innermost; how far each chunk lets it decay, as a sum of step sizes; whether a packed sequence begins in the chunk, so
@@ -63,6 +33,7 @@ export function forwardLayout({ parts, chunk, chunked }: Form): Wgsl {
 ${groupIndex}
 ${entry(parts)}
 ${sharedRows}
+${stepKinds}
 const chunked = ${chunked};
 const chunk = ${chunk}u;
 fn borders() -> u32 { return select(1u, (dims.time + chunk - 1) / chunk, chunked); }

@@ -1,5 +1,6 @@
 import { silu, softplus, wgsl, type Wgsl } from "@elapid/webgpu";
-import { forwardLayout, kindOf, kinds, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { stepKind } from "./step-kind.wgsl.ts";
 
 /**
  * The first pass: into `carries` go `D`, `deltaBias` and the kind of each step and, if nothing is chunked, the initial
@@ -8,7 +9,7 @@ import { forwardLayout, kindOf, kinds, sliceOf, WORKGROUP, type Form } from "./s
 export function prepare(form: Form): Wgsl {
   return wgsl`
     ${forwardLayout(form)}
-    ${kindOf}
+    ${stepKind}
     @compute @workgroup_size(${WORKGROUP})
     fn main(
       @builtin(workgroup_id) group: vec3u,
@@ -20,7 +21,7 @@ export function prepare(form: Form): Wgsl {
         if (hasD) { carries[skipAt(i)] = D[i]; }
         if (hasDeltaBias) { carries[biasAt(i)] = deltaBias[i]; }
       }
-      if (i < dims.batch * dims.time) { carries[kindAt(i)] = kindOf(i); }
+      if (i < dims.batch * dims.time) { carries[kindAt(i)] = stepKind(i); }
       if (!chunked && i < channels() * dims.state) {
         let e = i % dims.inner;
         let n = i / dims.inner % dims.state;
@@ -47,7 +48,6 @@ export function prepare(form: Form): Wgsl {
 export function walk(state: number, form: Form): Wgsl {
   return wgsl`
     ${forwardLayout(form)}
-    ${kinds}
     ${softplus}
     ${silu}
     const slice = ${sliceOf(state, form.parts)}u;
@@ -85,11 +85,11 @@ export function walk(state: number, form: Form): Wgsl {
             let row = b * dims.time + t;
             let at = row * dims.inner + e;
             let kind = carries[kindAt(row)];
-            if (kind == PADDED) {
+            if (kind == padding) {
               y[at] = 0.0;
               continue;
             }
-            if (kind == BEGINS) {
+            if (kind == beginning) {
               h = array<Entry, slice>();
               start = array<Entry, slice>();
               added = array<Entry, slice>();
