@@ -49,6 +49,25 @@ const sizes = [
     pairs: 0,
     ...rows(1, 1),
   },
+  // long enough for what is chunked over time; each channel has a B for itself, and groups have a C
+  {
+    batch: 1,
+    time: 65,
+    inner: 6,
+    state: 3,
+    width: 1,
+    window: 0,
+    rows: 1,
+    complex: 2,
+    heads: 1,
+    headDim: 1,
+    groups: 1,
+    ...rows(1, 65),
+    batchB: 1,
+    timeB: 1,
+    groupsB: 6,
+    groupsC: 2,
+  },
 ];
 const choices = { activation: ["none", "silu"], rotation: ["pairwise", "halved"] };
 

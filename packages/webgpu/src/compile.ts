@@ -37,8 +37,13 @@ export function kernelVariants(
   return settings.flatMap((attributes) => given.map((names) => variant(attributes, names)));
 }
 
+<<<<<<< HEAD
 /** Optional inputs up to which every choice of them is a variant. */
 const MANY = 8;
+=======
+/** What was compiled already: many variants of a kernel share passes. */
+const caches = new WeakMap<GPUDevice, PipelineCache>();
+>>>>>>> a4d89c7 (webgpu: pipelines are shared by calls that differ in what a pass does not mention)
 
 /**
  * Compiles the passes of a kernel for certain sizes without running them; Dawn's null backend is enough.
@@ -55,7 +60,8 @@ export async function compileKernel(
   const limits = { bindingBytes: device.limits.maxStorageBufferBindingSize };
   const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string>, limits };
   if (!kernel.suits(dims, context)) return 0;
-  const pipelines = new PipelineCache(device);
+  const pipelines = caches.get(device) ?? new PipelineCache(device);
+  caches.set(device, pipelines);
   for (const pass of kernel.passes) {
     const bindings = bindingsOf(kernel, pass, context.given);
     await pipelines.get(kernel.op.name, moduleText(kernel, pass, dims, context), bindings).ready;

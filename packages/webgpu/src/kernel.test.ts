@@ -23,7 +23,10 @@ const pass = { workgroups: () => 1, source: () => wgsl`fn main() {}` };
 
 describe("defineKernel", () => {
   test("takes bindings, names and order from the op, and leaves out what was not given", () => {
-    const kernel = defineKernel(op, pass);
+    const kernel = defineKernel(op, {
+      ...pass,
+      source: () => wgsl`fn main() { if (hasMask && gated) { y[0] = bias[0]; } }`,
+    });
     expect(bindingsOf(kernel, kernel.passes[0], new Set(["mask"]))).toEqual([
       { name: "x", type: "f32", writable: false },
       { name: "mask", type: "i32", writable: false },
@@ -35,11 +38,10 @@ describe("defineKernel", () => {
       "@group(0) @binding(1) var<storage, read> x: array<f32>;",
       "@group(0) @binding(2) var<storage, read> mask: array<i32>;",
       "@group(0) @binding(3) var<storage, read_write> y: array<f32>;",
-      "const hasBias = false;",
       "var<private> bias: array<f32, 1>;",
       "const hasMask = true;",
       "const gated = true;",
-      "fn main() {}",
+      "fn main() { if (hasMask && gated) { y[0] = bias[0]; } }",
     ]);
   });
 

@@ -38,8 +38,13 @@ export function bindingsOf(
   return names.flatMap((name) => found.get(name) ?? []);
 }
 
-/** The complete WGSL of a pass: uniform, bindings, constants, then what the kernel wrote. */
+/**
+ * The complete WGSL of a pass: uniform, bindings, the constants that it mentions, then what the kernel wrote. What it does
+ * not depend on leaves no trace, so that calls share pipelines.
+ */
 export function moduleText(kernel: Kernel, pass: Pass<Sizes, Attributes>, dims: Sizes, context: KernelContext): string {
+  const body = wgslText(pass.source(dims, context));
+  const words = new Set(body.match(/\w+/g));
   const fields = fieldsOf(kernel, context.attributes);
   const lines = [
     `struct Dims { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }`,
@@ -52,13 +57,14 @@ export function moduleText(kernel: Kernel, pass: Pass<Sizes, Attributes>, dims: 
   for (const { name, dtype, optional } of kernel.op.inputs) {
     if (!optional) continue;
     const given = context.given.has(name);
-    lines.push(`const has${name[0].toUpperCase()}${name.slice(1)} = ${given};`);
-    if (!given && (pass.binds?.includes(name) ?? true)) lines.push(`var<private> ${name}: array<${dtype}, 1>;`);
+    const isGiven = `has${name[0].toUpperCase()}${name.slice(1)}`;
+    if (words.has(isGiven)) lines.push(`const ${isGiven} = ${given};`);
+    if (!given && words.has(name)) lines.push(`var<private> ${name}: array<${dtype}, 1>;`);
   }
   for (const [name, value] of Object.entries(context.attributes)) {
-    if (typeof value === "boolean") lines.push(`const ${name} = ${value};`);
+    if (typeof value === "boolean" && words.has(name)) lines.push(`const ${name} = ${value};`);
   }
-  return `${lines.join("\n")}\n${wgslText(pass.source(dims, context))}`;
+  return `${lines.join("\n")}\n${body}`;
 }
 
 /** The bytes of the uniform `dims`. */
