@@ -62,6 +62,8 @@ const sizes = [
     heads: 1,
     headDim: 1,
     groups: 1,
+    rank: 1,
+    pairs: 0,
     ...rows(1, 65),
     batchB: 1,
     timeB: 1,

@@ -31,8 +31,6 @@ export const kernels: readonly Kernel[] = [
   complexSelectiveScanChunked,
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
-  mamba3StepsKernel,
-  mamba3StepsBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

@@ -37,13 +37,11 @@ export function kernelVariants(
   return settings.flatMap((attributes) => given.map((names) => variant(attributes, names)));
 }
 
-<<<<<<< HEAD
 /** Optional inputs up to which every choice of them is a variant. */
 const MANY = 8;
-=======
+
 /** What was compiled already: many variants of a kernel share passes. */
 const caches = new WeakMap<GPUDevice, PipelineCache>();
->>>>>>> a4d89c7 (webgpu: pipelines are shared by calls that differ in what a pass does not mention)
 
 /**
  * Compiles the passes of a kernel for certain sizes without running them; Dawn's null backend is enough.
