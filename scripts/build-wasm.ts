@@ -7,6 +7,7 @@
  * - Snippets shared between packages live in `packages/wasm/src/snippets/*.as.ts` and are imported by relative path with
  *   the extension: `import { madd } from "../../../wasm/src/snippets/madd.as.ts"`. They add code but no exports.
  * - `ASC_FEATURE_RELAXED_SIMD` is a compile-time constant: `if (ASC_FEATURE_RELAXED_SIMD) { ... }` leaves no branch.
+ * - The package wasm has a module of its own, what runs kernels on threads; snippets are no part of it.
  * - Both variants import a shared memory, `env.memory`; a runtime without threads clears the flag in the import section.
  *   Static data of the modules must not overlap as all of them run in one memory: each has its page, `memoryBase`.
  *
@@ -23,10 +24,11 @@ const PAGE = 65536;
 const modules = [
   { name: "ops", memoryBase: 1024 },
   { name: "scan", memoryBase: PAGE },
+  { name: "wasm", memoryBase: 2 * PAGE, sources: "*.as.ts" },
 ];
 
 const variants = {
-  simd: ["simd", "threads"], // threads for the shared memory only: kernels hold no atomics
+  simd: ["simd", "threads"], // threads for the shared memory: kernels hold no atomics
   relaxed: ["simd", "threads", "relaxed-simd"],
 };
 
@@ -71,8 +73,8 @@ async function compile(entries: string[], features: string[], memoryBase: number
   return binary;
 }
 
-async function build(name: string, memoryBase: number, force: boolean): Promise<void> {
-  const entries = files(`packages/${name}/src/**/*.as.ts`);
+async function build({ name, memoryBase, sources = "**/*.as.ts" }: (typeof modules)[number], force: boolean): Promise<void> {
+  const entries = files(`packages/${name}/src/${sources}`);
   if (entries.length === 0) return;
   const inputs = [...entries, ...files("packages/wasm/src/snippets/*.as.ts"), "scripts/build-wasm.ts"];
   const header = `// Made by scripts/build-wasm.ts from inputs ${inputsHash([...inputs, "node_modules/assemblyscript/package.json"])}`;
@@ -108,7 +110,7 @@ function readOrEmpty(path: string): string {
 
 /** Compiles what is out of date; Vitest calls it before the tests too. */
 export async function setup(): Promise<void> {
-  for (const { name, memoryBase } of modules) await build(name, memoryBase, process.argv.includes("--force"));
+  for (const module of modules) await build(module, process.argv.includes("--force"));
 }
 
 if (import.meta.main) {

@@ -1,35 +1,16 @@
 import { CONTROL_PAGE } from "./memory.ts";
 
-/**
- * Layout of the page through which threads talk: places in an `Int32Array` over it. Words that several
- * threads write stand in cache lines of their own, 16 integers each.
- */
+/** Where on the page through which threads talk things lie, in bytes; `walk.as.ts` knows what they are for. */
 export const control = {
-  address: CONTROL_PAGE,
-  length: 144,
-  /** Number of the current job; a change wakes the workers. */
-  job: 0,
-  /** Workers that sleep until the job changes. */
-  sleepers: 16,
-  /** Next chunk of the job that nobody has taken; `CLOSED` or more while there is no job. */
-  next: 32,
-  /** Workers that may be at a chunk. */
-  active: 48,
-  /** 1 while the caller sleeps until no worker is active. */
-  callerSleeps: 64,
-  /** 1 once a kernel trapped on a worker. */
-  trapped: 65,
-  /** The job, written by the caller while it is closed and no worker is active. */
-  kernel: 80,
-  units: 81,
-  /** Units of each chunk; the last may have fewer. */
-  chunkUnits: 82,
-  chunks: 83,
-  scratch: 84,
-  scratchBytes: 85,
-  args: 86,
+  /** Two integers: how many chunks are left, and how many times an op was opened. */
+  ticket: CONTROL_PAGE,
+  /** The current op. */
+  op: CONTROL_PAGE + 192,
+  /** The op whose kernel trapped, else 0. */
+  trapped: CONTROL_PAGE + 196,
+  /** A command for one op that is run at once. */
+  command: CONTROL_PAGE + 256,
 } as const;
 
-/** Value of `next` that no worker takes for a chunk. */
-export const CLOSED = 2 ** 30;
-export const MAX_ARGS = 48;
+/** Chunks that are left when there is no op. */
+export const IDLE = -1;

@@ -31,7 +31,7 @@ export interface KernelPass<D, A, I extends string, O extends string> {
   readonly grain?: number;
   /** Elementary steps in a unit, such as multiply-adds; decides when threads pay off. Default: elements moved. */
   readonly cost?: (dims: D, attributes: A) => number;
-  /** Up to 48 numbers that follow `scratch`; floats as `f32Bits(x)`. */
+  /** Numbers that follow `scratch`; floats as `f32Bits(x)`. */
   readonly args: (call: KernelCall<D, A, I, O>) => readonly number[];
   /** Bytes that each thread gets for itself, at `scratch`; what they hold at first is undefined. Default 0. */
   readonly scratch?: (dims: D, attributes: A) => number;

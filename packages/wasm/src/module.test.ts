@@ -11,10 +11,10 @@ test.each(["relaxed", "simd128"] as const)(
       const memory = (shared: boolean) => new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
       const bytes = moduleBytes(module, simd, shared);
       const own = memory(shared);
-      const [{ variant }] = await instantiate([bytes], own);
+      const { variant } = await instantiate(bytes, { memory: own });
       variant(0, 1, 0, 4096);
       expect(new Float32Array(own.buffer)[1024]).toBe(simd === "relaxed" ? 1 : 0);
-      await expect(instantiate([bytes], memory(!shared))).rejects.toThrow(WebAssembly.LinkError);
+      await expect(instantiate(bytes, { memory: memory(!shared) })).rejects.toThrow(WebAssembly.LinkError);
     }
   },
 );
@@ -23,7 +23,7 @@ test("only a shared memory can be made one of its own", () => {
   const unshared = moduleBytes(module, "simd128", false);
   for (const bytes of [unshared, Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)]) {
     expect(() => unshareMemory(bytes, "test")).toThrow(
-      new SyntaxError('Cannot load the kernels of "test": a module whose one import is a shared memory was needed'),
+      new SyntaxError('Cannot load the kernels of "test": a module that imports a shared memory was needed'),
     );
   }
 });

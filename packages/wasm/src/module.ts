@@ -36,13 +36,35 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
+/** A kernel, or a function that runs kernels. */
+export type WasmFunction = (...args: readonly number[]) => void;
+type Exports = Readonly<Record<string, WasmFunction>>;
+
+/** What runs kernels in a thread. */
+export interface Walker {
+  walkAlone(op: number): void;
+  start(op: number): void;
+  work(thread: number, isCaller: number, maySleep: number): void;
+  abandon(thread: number): void;
+}
+
+/** Exported functions of a compiled module, which imports `env`. */
+export async function instantiate(
+  bytes: Uint8Array<ArrayBuffer>,
+  env: Readonly<Record<string, WebAssembly.ImportValue>>,
+): Promise<Exports> {
+  const { instance } = await WebAssembly.instantiate(bytes, { env });
+  return instance.exports as unknown as Exports;
+}
+
 const IMPORTS = 2;
+const FUNCTION = 0;
 const MEMORY = 2;
 const SHARED = 2;
 
 /**
- * Clears the flag by which a module asks for shared memory, in place. Kernels have no atomic
- * instructions, so the same code runs in a memory of one thread. A build has one import, the memory.
+ * Clears the flag by which a module asks for shared memory, in place, so that the same code runs in a memory of one thread.
+ * A build imports its memory, and functions at most.
  *
  * @throws SyntaxError if the module does not begin like that.
  */
@@ -66,25 +88,18 @@ export function unshareMemory(bytes: Uint8Array, name: string): void {
       skip(length);
       continue;
     }
-    const count = number();
-    skip(number()); // names of module and field
-    skip(number());
-    if (count !== 1 || bytes[at] !== MEMORY || (bytes[at + 1] & SHARED) === 0) break;
-    bytes[at + 1] &= ~SHARED;
-    return;
+    for (let left = number(); left > 0; left--) {
+      skip(number()); // names of module and field
+      skip(number());
+      const kind = bytes[at++];
+      if (kind === MEMORY && (bytes[at] & SHARED) !== 0) {
+        bytes[at] &= ~SHARED;
+        return;
+      }
+      if (kind !== FUNCTION) break;
+      number(); // its type
+    }
+    break;
   }
-  throw new SyntaxError(
-    `Cannot load the kernels of "${name}": a module whose one import is a shared memory was needed`,
-  );
-}
-
-export type KernelFunction = (begin: number, end: number, scratch: number, ...args: readonly number[]) => void;
-
-/** Exported functions of compiled modules that run in `memory`, one table per module. */
-export async function instantiate(
-  modules: readonly Uint8Array<ArrayBuffer>[],
-  memory: WebAssembly.Memory,
-): Promise<readonly Readonly<Record<string, KernelFunction>>[]> {
-  const loaded = await Promise.all(modules.map((bytes) => WebAssembly.instantiate(bytes, { env: { memory } })));
-  return loaded.map(({ instance }) => instance.exports as unknown as Record<string, KernelFunction>);
+  throw new SyntaxError(`Cannot load the kernels of "${name}": a module that imports a shared memory was needed`);
 }

@@ -55,11 +55,13 @@ export async function openWasm({
   const heap = new Heap(sharedMemory, maximumBytes);
   const modules = [...new Set(kernels.map(({ module }) => module))];
   const bytes = modules.map((module) => moduleBytes(module, simd, sharedMemory));
-  const loaded = await instantiate(bytes, heap.memory);
+  const { memory } = heap;
+  const loaded = await Promise.all(bytes.map((module) => instantiate(module, { memory })));
   const functions = kernels.flatMap((kernel) => passesOf(kernel).map(({ entry }) => ({ kernel, entry })));
   const entries = functions.map(({ kernel, entry }) => [modules.indexOf(kernel.module), entry] as const);
   const pool = await ThreadPool.open({
-    memory: heap.memory,
+    memory,
+    shared: sharedMemory,
     modules: bytes,
     entries,
     kernels: entries.map(([module, entry], i) => {

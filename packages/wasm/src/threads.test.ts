@@ -13,13 +13,15 @@ const bytes = moduleBytes(await testModule(), "simd128", true);
 
 async function openPool(threads: number) {
   const heap = new Heap(true);
-  const [{ scale, trap }] = await instantiate([bytes], heap.memory);
+  const { memory } = heap;
+  const { scale, trap } = await instantiate(bytes, { memory });
   const entries = [
     [0, "scale"],
     [0, "trap"],
   ] as const;
   const pool = await ThreadPool.open({
-    memory: heap.memory,
+    memory,
+    shared: true,
     modules: [bytes],
     entries,
     kernels: [scale, trap],
@@ -37,11 +39,11 @@ async function openPool(threads: number) {
       floats(y).fill(NaN);
       floats(first).fill(NaN);
       const args = [x, y, first, f32Bits(factor)];
-      pool.run({ kernel: 0, units, chunkUnits, args, scratch, scratchBytes: 64 });
+      pool.runOne({ kernel: 0, units, chunkUnits, args, scratch, scratchBytes: 64 });
       return { y: floats(y).slice(), first: floats(first).slice() };
     },
     trap: (unit: number) =>
-      pool.run({ kernel: 1, units: UNITS, chunkUnits: 1, args: [unit], scratch, scratchBytes: 64 }),
+      pool.runOne({ kernel: 1, units: UNITS, chunkUnits: 1, args: [unit], scratch, scratchBytes: 64 }),
   };
 }
 
@@ -75,6 +77,7 @@ test("a worker that does not start is left out, and said to be", async () => {
   const { memory } = new Heap(true);
   const pool = await ThreadPool.open({
     memory,
+    shared: true,
     modules: [Uint8Array.of(1, 2, 3)],
     entries: [],
     kernels: [],

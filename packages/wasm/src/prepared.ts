@@ -1,0 +1,88 @@
+import { sizeOf, type OpCall, type View } from "@elapid/tensor";
+import { passesOf, type WasmKernel } from "./kernel.ts";
+import { BLOCK_ALIGNMENT, type Block } from "./memory.ts";
+import type { Pass } from "./recording.ts";
+
+/** Elementary steps that are worth a chunk: a thread takes one in about 0.1 µs, and does it in some µs. */
+const CHUNK_STEPS = 8192;
+/** Chunks for each thread, so that all of them end at about the same time. */
+const CHUNKS_PER_THREAD = 8;
+
+/** A kernel in the list of a pool, and the call object that its `args` reads, made once and filled for every call. */
+export class PreparedKernel {
+  readonly kernel: WasmKernel;
+  readonly passes: ReturnType<typeof passesOf>;
+  /** Index of its first pass; the others follow. */
+  readonly #index: number;
+  readonly #call = {
+    dims: {} as OpCall["dims"],
+    attributes: {} as OpCall["attributes"],
+    inputs: {} as Record<string, number>,
+    outputs: {} as Record<string, number>,
+    workspace: 0,
+  };
+
+  constructor(kernel: WasmKernel, index: number) {
+    this.kernel = kernel;
+    this.passes = passesOf(kernel);
+    this.#index = index;
+  }
+
+  /** Bytes that a call works in beside its tensors: those that all threads share, then some for each. */
+  workBytes(call: OpCall, slots: number): number {
+    return this.#sharedBytes(call) + slots * this.#ownBytes(call);
+  }
+
+  /** The passes of a call, with `workBytes` to work in at `workspace`. */
+  passesOf(call: OpCall, workspace: number, { threads }: { readonly threads: number }): Pass[] {
+    const moved = this.#fill(call, workspace);
+    const scratch = workspace + this.#sharedBytes(call);
+    const scratchBytes = this.#ownBytes(call);
+    return this.passes.map(({ entry, units: count, cost, grain = 1, args }, pass) => {
+      const units = count(call.dims, call.attributes);
+      const steps = cost === undefined ? moved : units * cost(call.dims, call.attributes);
+      const chunks = Math.min(threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
+      const chunkUnits = chunks < 2 ? Math.max(units, 1) : roundUp(Math.ceil(units / chunks), grain);
+      const command = { kernel: this.#index + pass, units, chunkUnits, args: args(this.#call), scratch, scratchBytes };
+      return { command, op: call.op.name, entry };
+    });
+  }
+
+  #sharedBytes({ dims, attributes }: OpCall): number {
+    return roundUp(this.kernel.workspace?.(dims, attributes) ?? 0, BLOCK_ALIGNMENT);
+  }
+
+  #ownBytes({ dims, attributes }: OpCall): number {
+    let own = 0;
+    for (const { scratch } of this.passes) if (scratch !== undefined) own = Math.max(own, scratch(dims, attributes));
+    return roundUp(own, BLOCK_ALIGNMENT);
+  }
+
+  /** Fills the call object; gives the elements that the call moves. */
+  #fill({ dims, attributes, inputs, outputs }: OpCall, workspace: number): number {
+    const call = this.#call;
+    call.dims = dims;
+    call.attributes = attributes;
+    call.workspace = workspace;
+    let moved = 0;
+    for (const { name } of this.kernel.op.inputs) {
+      const view = inputs[name];
+      call.inputs[name] = view === undefined ? 0 : addressOf(view);
+      if (view !== undefined) moved += sizeOf(view.shape);
+    }
+    for (const { name } of this.kernel.op.outputs) {
+      const view = outputs[name];
+      call.outputs[name] = addressOf(view);
+      moved += sizeOf(view.shape);
+    }
+    return moved;
+  }
+}
+
+export function addressOf({ allocation, offset }: View): number {
+  return (allocation as Block).address + offset;
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
