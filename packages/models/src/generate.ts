@@ -1,4 +1,5 @@
-import { randomSource, type Device, type RandomSource } from "@elapid/tensor";
+import { dispose, randomSource, type Device, type RandomSource } from "@elapid/tensor";
+import { Decoder } from "./decoder.ts";
 import type { CausalModel } from "./define.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { sampleToken } from "./sample.ts";
@@ -39,6 +40,7 @@ export async function* generateTokens(
   const { maxTokens, signal } = options;
   if (maxTokens === 0) return;
   const states: State[] = [];
+  let decoder: Decoder | undefined;
   let sequences: Sequence[] = [];
   try {
     for (const [index, prompt] of prompts.entries()) {
@@ -51,25 +53,27 @@ export async function* generateTokens(
       else sequences.push(sequence);
     }
     if (sequences.length === 0) return;
-    const together = State.concat(states);
-    for (const state of states.splice(0, states.length, together)) state.dispose();
+    decoder = new Decoder(model, device, State.concat(states));
+    for (const state of states.splice(0)) state.dispose();
 
     for (let count = 1; count < maxTokens && sequences.length > 0; count++) {
       signal?.throwIfAborted();
-      const logits = await step(model, device, sequences, states);
+      const logits = await decoder.step(sequences.map(({ last }) => last));
+      const width = logits.length / sequences.length;
       const going: number[] = [];
       for (const [row, sequence] of sequences.entries()) {
-        const token = choose(sequence, logits[row], options);
+        const token = choose(sequence, logits.subarray(row * width, (row + 1) * width), options);
         yield token;
         if (!finished(token)) going.push(row);
       }
       if (going.length < sequences.length) {
-        if (going.length > 0) replace(states, states[0].select(going));
         sequences = going.map((row) => sequences[row]);
+        if (going.length > 0) decoder.keep(going);
       }
       await turn();
     }
   } finally {
+    decoder?.[dispose]();
     for (const state of states) state.dispose();
   }
 }
@@ -96,29 +100,6 @@ async function prefill(model: CausalModel, device: Device, prompt: readonly numb
     state?.dispose();
     throw error;
   }
-}
-
-/** Reads the last token of every sequence and moves their state on; gives a row of logits for each. */
-async function step(
-  model: CausalModel,
-  device: Device,
-  sequences: readonly Sequence[],
-  states: State[],
-): Promise<Float32Array[]> {
-  const last = Int32Array.from(sequences, (sequence) => sequence.last);
-  using ids = device.tensor(last, [sequences.length, 1]);
-  const result = model.forward(ids, { layers: states[0].layers });
-  replace(states, new State(result.layers, states[0].tokens + 1));
-  using logits = result.logits!;
-  const values = (await logits.data()) as Float32Array;
-  const { vocabSize } = model;
-  return sequences.map((_, row) => values.subarray(row * vocabSize, (row + 1) * vocabSize));
-}
-
-/** Puts a state where one is held, so that whatever happens next frees the right one. */
-function replace(states: State[], state: State): void {
-  states[0].dispose();
-  states[0] = state;
 }
 
 function choose(sequence: Sequence, logits: Float32Array, options: ResolvedOptions): GeneratedToken {
