@@ -73,7 +73,10 @@ async function compile(entries: string[], features: string[], memoryBase: number
   return binary;
 }
 
-async function build({ name, memoryBase, sources = "**/*.as.ts" }: (typeof modules)[number], force: boolean): Promise<void> {
+async function build(
+  { name, memoryBase, sources = "**/*.as.ts" }: (typeof modules)[number],
+  force: boolean,
+): Promise<void> {
   const entries = files(`packages/${name}/src/${sources}`);
   if (entries.length === 0) return;
   const inputs = [...entries, ...files("packages/wasm/src/snippets/*.as.ts"), "scripts/build-wasm.ts"];

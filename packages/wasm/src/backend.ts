@@ -66,7 +66,10 @@ export class WasmBackend implements Backend {
     }
     const workspace = this.#reserve(kernel.workBytes(call, this.#pool.slots));
     for (const pass of kernel.passesOf(call, workspace, this.#pool)) {
-      withNames(() => this.#pool.runOne(pass.command), () => pass);
+      withNames(
+        () => this.#pool.runOne(pass.command),
+        () => pass,
+      );
     }
     return "kernel";
   }
@@ -78,7 +81,11 @@ export class WasmBackend implements Backend {
     const steps = chosen.flatMap(({ call, kernel }): (Pass | (() => void))[] =>
       kernel === undefined ? [() => this.#runReference(call)] : kernel.passesOf(call, work.address, this.#pool),
     );
-    return recordSteps(steps, this.#pool, { allocate: (bytes) => this.allocate(bytes), free: (block) => this.free(block), work });
+    return recordSteps(steps, this.#pool, {
+      allocate: (bytes) => this.allocate(bytes),
+      free: (block) => this.free(block),
+      work,
+    });
   }
 
   async finish(): Promise<void> {}

@@ -50,7 +50,12 @@ export function recordSteps(
     }
     const list = at;
     if (typeof steps[i - 1] !== "object") {
-      runs.push(() => withNames(() => pool.run(list), (address) => known.get(address)!));
+      runs.push(() =>
+        withNames(
+          () => pool.run(list),
+          (address) => known.get(address)!,
+        ),
+      );
     }
     known.set(list, step);
     at += commandBytes(step.command);

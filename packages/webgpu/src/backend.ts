@@ -6,6 +6,7 @@ import {
   type Allocation,
   type Backend,
   type OpCall,
+  type Recording,
 } from "@elapid/tensor";
 import { BufferPool, GpuMemory, partBytes, usage } from "./buffers.ts";
 import { CommandQueue } from "./dispatch.ts";
@@ -14,6 +15,7 @@ import type { Kernel, KernelContext } from "./kernel.ts";
 import { locate, piecesOf, type Piece } from "./pieces.ts";
 import { PipelineCache } from "./pipelines.ts";
 import { makePlan, planKey, type Plan } from "./plan.ts";
+import { recordSteps, type Dispatch, type Step } from "./recording.ts";
 
 /** What a WebGPU backend is made of. */
 export interface BackendOptions {
@@ -121,19 +123,45 @@ export class WebGpuBackend implements Backend {
 
   run(call: OpCall): "kernel" | "reference" {
     this.#assertHere(`run "${call.op.name}"`);
-    const given = new Set<string>();
-    for (const { name, optional } of call.op.inputs) if (optional && call.inputs[name] !== undefined) given.add(name);
-    const limits = { bindingBytes: this.#partLimit };
-    const context: KernelContext = { attributes: call.attributes, given, features: this.#features, limits };
-    for (const kernel of this.#kernels.get(call.op.name) ?? []) {
-      if (!takesWeights(kernel, call) || !kernel.suits(call.dims, context)) continue;
-      const pieces = piecesOf(kernel, call, { maxBytes: this.#partLimit, alignment: this.alignment });
-      if (pieces === undefined) continue;
-      for (const piece of pieces) this.#enqueue(kernel, context, piece);
-      return "kernel";
+    const chosen = this.#choose(call);
+    if (chosen === undefined) {
+      this.#runOnHost(call);
+      return "reference";
     }
-    this.#runOnHost(call);
-    return "reference";
+    for (const piece of chosen.pieces) {
+      const plan = this.#plan(chosen.kernel, chosen.context, piece);
+      for (const { op, pipeline, bind, groups } of this.#bind(call.op.name, plan, piece, this.#pool)) {
+        const record = (compiled: GPUComputePipeline) => this.#queue.dispatch(op, compiled, bind, groups);
+        this.#queue.push(op, () => (pipeline.compiled ? record(pipeline.compiled) : pipeline.ready.then(record)));
+      }
+    }
+    return "kernel";
+  }
+
+  record(calls: readonly OpCall[]): Recording {
+    this.#assertHere("record");
+    // memory that kernels work in is the program's own, and so are the uniforms
+    const scratch = new BufferPool(
+      (size) => this.#pool.acquire(size),
+      (buffer) => this.#pool.release(buffer),
+      () => Infinity,
+    );
+    const plans = new Map<string, Plan>();
+    const steps = calls.flatMap((call): Step[] => {
+      const chosen = this.#choose(call);
+      if (chosen === undefined) return [() => this.#runOnHost(call)];
+      const { kernel, context, pieces } = chosen;
+      return pieces.flatMap((piece) => {
+        const key = planKey(kernel, context, piece);
+        const plan = plans.get(key) ?? makePlan(this.#device, this.#pipelines, kernel, context, piece);
+        plans.set(key, plan);
+        return this.#bind(call.op.name, plan, piece, scratch);
+      });
+    });
+    return recordSteps(steps, this.#queue, () => {
+      for (const { uniform } of plans.values()) this.#queue.discard(uniform);
+      if (this.#gone === undefined) scratch.trim(0);
+    });
   }
 
   finish(): Promise<void> {
@@ -145,21 +173,32 @@ export class WebGpuBackend implements Backend {
     this.#device.destroy();
   }
 
-  #enqueue(kernel: Kernel, context: KernelContext, piece: Piece): void {
-    const { name } = kernel.op;
-    const { tensors } = piece;
-    const { steps, uniform, scratch } = this.#plan(kernel, context, piece);
-    const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: this.#pool.acquire(length) }));
-    for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
-    for (const { pipeline, binds, groups, bindGroups } of steps) {
-      if (groups[0] === 0) continue;
-      const spans = binds.map((bound) => tensors.get(bound)!);
-      const bind = (device: GPUDevice) => bindGroups.get(device, name, pipeline.layout, uniform, spans);
-      const record = (compiled: GPUComputePipeline) => this.#queue.dispatch(name, compiled, bind, groups);
-      this.#queue.push(name, () => (pipeline.compiled ? record(pipeline.compiled) : pipeline.ready.then(record)));
+  /** The first kernel that takes a call, in pieces that can be bound. */
+  #choose(call: OpCall): { kernel: Kernel; context: KernelContext; pieces: readonly Piece[] } | undefined {
+    const given = new Set<string>();
+    for (const { name, optional } of call.op.inputs) if (optional && call.inputs[name] !== undefined) given.add(name);
+    const limits = { bindingBytes: this.#partLimit };
+    const context: KernelContext = { attributes: call.attributes, given, features: this.#features, limits };
+    for (const kernel of this.#kernels.get(call.op.name) ?? []) {
+      if (!takesWeights(kernel, call) || !kernel.suits(call.dims, context)) continue;
+      const pieces = piecesOf(kernel, call, { maxBytes: this.#partLimit, alignment: this.alignment });
+      if (pieces !== undefined) return { kernel, context, pieces };
     }
-    // what reuses scratch comes later in the queue
-    for (const { buffer } of borrowed) this.#pool.release(buffer);
+    return undefined;
+  }
+
+  /** The dispatches of a piece. What it works in goes back to the pool, for whatever comes later in the queue. */
+  #bind(op: string, { steps, uniform, scratch }: Plan, { tensors }: Piece, pool: BufferPool): Dispatch[] {
+    const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: pool.acquire(length) }));
+    for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
+    for (const { buffer } of borrowed) pool.release(buffer);
+    return steps
+      .filter(({ groups }) => groups[0] > 0)
+      .map(({ pipeline, binds, groups, bindGroups }) => {
+        const spans = binds.map((bound) => tensors.get(bound)!);
+        const bind = (device: GPUDevice) => bindGroups.get(device, op, pipeline.layout, uniform, spans);
+        return { op, pipeline, bind, groups };
+      });
   }
 
   #plan(kernel: Kernel, context: KernelContext, piece: Piece): Plan {

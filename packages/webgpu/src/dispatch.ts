@@ -96,7 +96,7 @@ export class CommandQueue {
     this.#pass ??= this.#record().beginComputePass();
     this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, bind(this.#device));
-    this.#pass.dispatchWorkgroups(...groups);
+    this.#pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
   }
 
   /** Destroys a buffer when the work before it is on its way. */
