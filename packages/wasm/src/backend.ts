@@ -1,11 +1,4 @@
-import {
-  byteLength,
-  runReference,
-  type Allocation,
-  type Backend,
-  type OpCall,
-  type Recording,
-} from "@elapid/tensor";
+import { byteLength, runReference, type Allocation, type Backend, type OpCall, type Recording } from "@elapid/tensor";
 import { takesWeights, type WasmKernel } from "./kernel.ts";
 import { type Block, BLOCK_ALIGNMENT, type Heap } from "./memory.ts";
 import { addressOf, PreparedKernel } from "./prepared.ts";
