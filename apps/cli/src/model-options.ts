@@ -7,7 +7,7 @@ export const modelOptions = {
   model: text("source", "folder, file, URL or package of the model", "@elapid/stories"),
   device: choice(["auto", "webgpu", "wasm", "host"], "where to run it", "auto"),
   threads: number("n", "threads of a WASM device", { min: 1, whole: true }),
-  dtype: choice(["auto", "f32", "f16", "q8", "q4"], "type of the weights on the device", "auto"),
+  dtype: choice(["auto", "f32", "f16", "bf16", "q8", "q4"], "type of the weights on the device", "auto"),
   allowSoftware: flag("let --device webgpu take an adapter that runs on the CPU"),
 };
 

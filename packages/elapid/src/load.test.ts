@@ -10,7 +10,6 @@ import {
   openDevice,
   openSource,
   TensorDisposedError,
-  UnsupportedError,
 } from "./index.ts";
 
 const { greedy } = JSON.parse(readFileSync(new URL("../../../golden/stories/expected.json", import.meta.url), "utf8"));
@@ -73,10 +72,25 @@ test("reports progress up to the last byte of every file", async () => {
 });
 
 test("names what is not supported yet", async () => {
-  await expect(load("@elapid/stories", { dtype: "q8" })).rejects.toThrow(UnsupportedError);
-  await expect(load("@elapid/stories", { dtype: "q8" })).rejects.toThrow(/"q8".*"f32"/);
   await expect(load("state-spaces/mamba-130m-hf")).rejects.toThrow(ModelNotFoundError);
   await expect(load("state-spaces/mamba-130m-hf", { revision: "main" })).rejects.toThrow(/revision "main"/);
+});
+
+test.each(["f32", "f16", "bf16", "q8", "q4"] as const)("foresees the story nearly as well in %s", async (dtype) => {
+  using lm = await load("@elapid/stories", { device: "wasm", dtype, strict: true });
+  expect(lm.dtype).toBe(dtype);
+  const { perplexity } = await lm.score(lm.tokenizer!.encode(greedy.text));
+  expect(perplexity).toBeLessThan(2.3588 * { f32: 1, f16: 1, bf16: 1.002, q8: 1.002, q4: 1.08 }[dtype]);
+  let text = "";
+  for await (const piece of lm.generate(greedy.prompt, { temperature: 0, maxTokens: 12 })) text += piece;
+  expect(text).toMatch(/^, there was a little girl named Lily\./);
+});
+
+test("names the dtypes that there are", async () => {
+  const options = JSON.parse('{ "dtype": "q5" }');
+  await expect(load("@elapid/stories", options)).rejects.toThrow(
+    new TypeError('Cannot load in dtype "q5": it is none of "auto", "f32", "f16", "bf16", "q8", "q4"'),
+  );
 });
 
 test("names the nearest option where one is unknown", async () => {

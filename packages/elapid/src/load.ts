@@ -2,18 +2,19 @@ import { closest } from "fastest-levenshtein";
 import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "@elapid/loaders";
 import { loadModel, type LanguageModel } from "@elapid/models";
 import type { PackagedModel } from "@elapid/stories";
-import { Device, UnsupportedError, type DeviceKind } from "@elapid/tensor";
+import { Device, weightDTypes, type DeviceKind, type WeightDType } from "@elapid/tensor";
 import { openDevice, type OpenDeviceOptions } from "./open-device.ts";
 
 /** A folder, a file or URL of one, the name of a model that comes as a package, or the files themselves. */
 export type ModelSource = ModelLocation | PackagedModel;
 
-export type ModelDType = "f32" | "f16" | "q8" | "q4";
+/** Type of a model's matrices on the device: floats of 32 or 16 bits, or 8 or 4 bits with a scale for each 32 numbers. */
+export type ModelDType = WeightDType;
 
 export interface LoadOptions extends OpenDeviceOptions, OpenModelOptions {
   /** Where the model runs, or an open device, which stays the caller's. Default `"auto"`. */
   readonly device?: Device | DeviceKind | "auto";
-  /** Type that weights have on the device. Only `"f32"` works so far, and is what `"auto"`, the default, takes. */
+  /** Type of the matrices on the device, whatever the file stores; the rest is f32. `"auto"`, the default, is `"f32"`. */
   readonly dtype?: ModelDType | "auto";
 }
 
@@ -32,14 +33,14 @@ export interface LoadOptions extends OpenDeviceOptions, OpenModelOptions {
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<LanguageModel> {
   checkNames(options);
-  const { device: where = "auto", dtype = "auto", signal } = options;
-  checkDType(dtype);
+  const { device: where = "auto", signal } = options;
+  const dtype = resolveDType(options.dtype);
   const files = await openSource(source, options);
   try {
-    if (where instanceof Device) return await loadModel(files, where, { signal });
+    if (where instanceof Device) return await loadModel(files, where, { signal, dtype });
     const device = await openDevice(where, { kernels: "inference", ...options });
     try {
-      return await loadModel(files, device, { signal, ownsDevice: true });
+      return await loadModel(files, device, { signal, dtype, ownsDevice: true });
     } catch (error) {
       device.dispose();
       throw error;
@@ -84,9 +85,10 @@ function checkNames(options: LoadOptions): void {
   }
 }
 
-function checkDType(dtype: ModelDType | "auto"): void {
-  if (dtype === "auto" || dtype === "f32") return;
-  throw new UnsupportedError(
-    `Cannot load in dtype "${dtype}": models compute in "f32" so far, whatever type their file stores`,
+function resolveDType(dtype: LoadOptions["dtype"] = "auto"): WeightDType {
+  if (dtype === "auto") return "f32";
+  if (weightDTypes.includes(dtype)) return dtype;
+  throw new TypeError(
+    `Cannot load in dtype "${String(dtype)}": it is none of "auto", ${weightDTypes.map((name) => `"${name}"`).join(", ")}`,
   );
 }

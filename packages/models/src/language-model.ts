@@ -1,4 +1,4 @@
-import { dispose, type Device, Tensor } from "@elapid/tensor";
+import { dispose, type Device, Tensor, type WeightDType } from "@elapid/tensor";
 import type { Tokenizer } from "@elapid/tokenizers";
 import type { CausalModel, ForwardOptions } from "./define.ts";
 import { generateTokens } from "./generate.ts";
@@ -13,6 +13,7 @@ interface Parts {
   readonly json: unknown;
   readonly generation: unknown;
   readonly model: CausalModel;
+  readonly dtype: WeightDType;
   readonly tokenizer: Tokenizer | undefined;
   readonly device: Device;
   readonly ownsDevice: boolean;
@@ -44,7 +45,8 @@ export class LanguageModel {
   /** The parsed `config.json`. */
   readonly config: unknown;
   readonly device: Device;
-  readonly dtype = "f32";
+  /** Type of its matrices on the device. */
+  readonly dtype: WeightDType;
   readonly tokenizer: Tokenizer | undefined;
   readonly model: CausalModel;
   /** Ids that end a text. */
@@ -55,11 +57,12 @@ export class LanguageModel {
   readonly advised: GenerateOptions;
   readonly #ownsDevice: boolean;
 
-  constructor({ name, type, json, generation, model, tokenizer, device, ownsDevice }: Parts) {
+  constructor({ name, type, json, generation, model, dtype, tokenizer, device, ownsDevice }: Parts) {
     this.name = name;
     this.modelType = type;
     this.config = json;
     this.device = device;
+    this.dtype = dtype;
     this.#ownsDevice = ownsDevice;
     this.tokenizer = tokenizer;
     this.model = model;

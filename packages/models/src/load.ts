@@ -1,16 +1,19 @@
-import { toFloat32, type ModelFiles, type StoredDType, type Weights } from "@elapid/loaders";
+import type { ModelFiles, StoredDType, Weights } from "@elapid/loaders";
 import { blank } from "@elapid/nn";
-import { bytesOf, Device, formatShape, type Tensor } from "@elapid/tensor";
+import { Device, formatShape, type Tensor, type WeightDType } from "@elapid/tensor";
 import { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
 import { readConfig } from "./config.ts";
 import { checkpointName, type Architecture, type CausalModel } from "./define.ts";
 import { LanguageModel } from "./language-model.ts";
 import { PaperBackend } from "./paper.ts";
 import { architectureOf, modelTypeOf } from "./registry.ts";
+import { uploads } from "./uploads.ts";
 
 export interface LoadModelOptions {
   /** Rejects the loading with the signal's reason when it aborts, and frees what was loaded. */
   readonly signal?: AbortSignal | undefined;
+  /** Type that the matrices of the model have on the device; the rest is f32. Default `"f32"`. */
+  readonly dtype?: WeightDType;
   /** Disposing of the model disposes of the device too. Default `false`. */
   readonly ownsDevice?: boolean;
 }
@@ -29,7 +32,7 @@ export async function loadModel(
   device: Device,
   options: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const { signal, ownsDevice = false } = options;
+  const { signal, dtype = "f32", ownsDevice = false } = options;
   const json = await files.json(CONFIG);
   if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
   const type = modelTypeOf(json, CONFIG);
@@ -40,8 +43,8 @@ export async function loadModel(
   const weights = await files.weights();
   try {
     // what the config asks for is held against the file before anything is allocated for it
-    checkParameters(build(blank(new Device(new PaperBackend()))), architecture, weights);
-    const model = allocated(device, () => build(blank(device)));
+    checkParameters(build(blank(new Device(new PaperBackend()), dtype)), architecture, weights);
+    const model = allocated(device, () => build(blank(device, dtype)));
     try {
       await fillParameters(model, architecture, weights, signal);
       model.freeze();
@@ -49,7 +52,7 @@ export async function loadModel(
       model.dispose();
       throw error;
     }
-    return new LanguageModel({ name: files.name, type, json, generation, model, tokenizer, device, ownsDevice });
+    return new LanguageModel({ name: files.name, type, json, generation, model, dtype, tokenizer, device, ownsDevice });
   } finally {
     await weights.close();
   }
@@ -94,10 +97,8 @@ export async function fillParameters(
   const parameters = byCheckpointName(model, naming);
   const buffer = new Uint8Array(4 * 2 ** 20);
   for (const [name, parameter] of parameters) {
-    const { dtype } = weights.tensors.get(name)!;
     let offset = 0;
-    for await (const chunk of weights.chunks(name, { ...(signal && { signal }), buffer })) {
-      const bytes = dtype === "f32" ? chunk : bytesOf(toFloat32(chunk, dtype));
+    for await (const bytes of uploads(parameter, weights, name, { buffer, signal })) {
       parameter.device.write(parameter, bytes, offset);
       offset += bytes.byteLength;
     }

@@ -9,7 +9,7 @@ export class Embedding extends Module {
 
   constructor(vocabSize: number, dModel: number, init: Init) {
     super();
-    this.weight = init([vocabSize, dModel], normal(0.02));
+    this.weight = init([vocabSize, dModel], normal(0.02), "matrix");
   }
 
   forward(ids: Tensor): Tensor {

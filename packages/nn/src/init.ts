@@ -1,14 +1,33 @@
-import { randomSource, sizeOf, type Device, type RandomSource, type Shape, type Tensor } from "@elapid/tensor";
+import {
+  randomSource,
+  sizeOf,
+  type Device,
+  type RandomSource,
+  type Shape,
+  type Tensor,
+  type WeightDType,
+} from "@elapid/tensor";
 
 /** The value of element `index` (row major) of a parameter. */
 export type Fill = (random: RandomSource, index: number) => number;
 
-/** Makes a parameter of a shape. Layers say how each parameter starts; the init decides whether to follow. */
-export type Init = (shape: Shape, fill: Fill) => Tensor;
+/**
+ * What a parameter is for: `matrix`, the weights of a product or a table of embeddings; `delta`, the weights that give
+ * step sizes, whose errors grow from token to token; or anything else.
+ */
+export type Role = "matrix" | "delta" | "other";
 
-/** Parameters without values, for a checkpoint to fill. */
-export function blank(device: Device): Init {
-  return (shape) => device.empty(shape);
+/** Makes a parameter of a shape. Layers say how each parameter starts and what for; the init decides whether to follow. */
+export type Init = (shape: Shape, fill: Fill, role?: Role) => Tensor;
+
+/**
+ * Parameters without values, for a checkpoint to fill. Matrices have the dtype asked for, but the one for the step
+ * sizes stays f32 where that is q8 or q4; everything else is f32.
+ */
+export function blank(device: Device, dtype: WeightDType = "f32"): Init {
+  const delta = dtype === "q8" || dtype === "q4" ? "f32" : dtype;
+  const dtypes = { matrix: dtype, delta, other: "f32" } as const;
+  return (shape, _, role = "other") => device.empty(shape, dtypes[role]);
 }
 
 /** Parameters as their layers ask for them; the same seed gives the same model on every device. */

@@ -1,6 +1,6 @@
 import { matmul } from "@elapid/ops";
 import type { Tensor } from "@elapid/tensor";
-import { uniform, type Fill, type Init } from "./init.ts";
+import { uniform, type Fill, type Init, type Role } from "./init.ts";
 import { Module } from "./module.ts";
 
 export interface LinearOptions {
@@ -10,6 +10,8 @@ export interface LinearOptions {
   readonly weightFill?: Fill;
   /** How biases start. Default: as the weights of PyTorch's Linear, uniform in ±1/√in. */
   readonly biasFill?: Fill;
+  /** What it is for. Default `"matrix"`. */
+  readonly role?: Role;
 }
 
 /** `x · weightᵀ + bias`: maps `... in` to `... out`. */
@@ -19,8 +21,9 @@ export class Linear extends Module {
 
   constructor(inDim: number, outDim: number, init: Init, options: LinearOptions = {}) {
     super();
-    const { bias = false, weightFill = uniform(inDim ** -0.5), biasFill = uniform(inDim ** -0.5) } = options;
-    this.weight = init([outDim, inDim], weightFill);
+    const { bias = false, role = "matrix" } = options;
+    const { weightFill = uniform(inDim ** -0.5), biasFill = uniform(inDim ** -0.5) } = options;
+    this.weight = init([outDim, inDim], weightFill, role);
     this.bias = bias ? init([outDim], biasFill) : undefined;
   }
 

@@ -65,8 +65,8 @@ export class MambaMixer extends Module {
     this.inProj = new Linear(dModel, 2 * dInner, init, { bias });
     this.conv1d = new CausalConv1d(dInner, dConv, init, { bias: convBias, activation: "silu" });
     this.xProj = new Linear(dInner, dtRank + 2 * dState, init);
-    const delta = { bias: true, weightFill: uniform(dtRank ** -0.5), biasFill: deltaBias() };
-    this.deltaProj = new Linear(dtRank, dInner, init, delta);
+    const weightFill = uniform(dtRank ** -0.5);
+    this.deltaProj = new Linear(dtRank, dInner, init, { bias: true, weightFill, biasFill: deltaBias(), role: "delta" });
     this.logA = init([dInner, dState], s4dReal(dState));
     this.D = init([dInner], constant(1));
     this.outProj = new Linear(dInner, dModel, init, { bias });
