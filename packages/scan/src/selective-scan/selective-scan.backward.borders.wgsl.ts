@@ -1,6 +1,6 @@
 import { wgsl } from "@elapid/webgpu";
 import { layout, type BackwardForm } from "./selective-scan.backward.layout.wgsl.ts";
-import { sliceOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { carriedOver, sliceOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
 
 /** Borders whose numbers are on their way at the same time while states are carried over them. */
 const AHEAD = 8;
@@ -25,7 +25,7 @@ export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
     let rowsB = rowsOfB(piece.b, piece.e);
     let rowsC = rowsOfC(piece.b, piece.e);
     var stepSum = 0.0;
-    var cut = 0.0;
+    var chunkKind = padding;
     for (var origin = 0u; origin < ${state}; origin += slice) {
       var rates = array<Entry, slice>();
       var h = array<Entry, slice>();
@@ -37,16 +37,16 @@ export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
         decay[n] = entryOf(1.0, 0.0);
       }
       stepSum = 0.0;
+      chunkKind = padding;
       for (var t = piece.first; t < piece.end; t++) {
         let row = piece.b * dims.time + t;
         let kind = steps[kindAt(row)];
         if (kind == padding) { continue; }
         if (kind == beginning) {
           h = array<Entry, slice>();
-          decay = array<Entry, slice>();
           stepSum = 0.0;
-          cut = 1.0;
         }
+        chunkKind = max(chunkKind, kind);
         let at = row * dims.inner + piece.e;
         let d = steps[at];
         let drive = d * u[at];
@@ -60,7 +60,7 @@ export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
           let c = entryOf(C[parts * (atC + n)], C[parts * (atC + n + 1) - 1]);
           h[n] = madd(a, h[n], drive * input);
           decay[n] = times(decay[n], a);
-          g[n] = madd(conj(decay[n]), grad * outputSlope(c), g[n]);
+          if (chunkKind != beginning) { g[n] = madd(conj(decay[n]), grad * outputSlope(c), g[n]); }
         }
       }
       for (var n = 0u; n < slice; n++) {
@@ -72,19 +72,18 @@ export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
       }
     }
     carries[stepSumAt(i)] = stepSum;
-    if (piece.e == 0) { carries[cutAt(piece.b, piece.chunk)] = cut; }
+    if (piece.e == 0) { carries[chunkKindAt(piece.b, piece.chunk)] = chunkKind; }
   }
 `;
 
 /** Carries states forward over the borders of chunks, and their gradients backward: an invocation a channel and entry. */
 export const backwardCarry = (form: BackwardForm) => wgsl`
   ${layout(form)}
-  struct Chunk { added: Entry, stepSum: f32, cut: bool }
+  ${carriedOver}
+  struct Chunk { added: Entry, stepSum: f32, kind: f32 }
   fn chunkAt(b: u32, chunk: u32, e: u32, place: u32) -> Chunk {
-    var cut = false;
-    if (hasSeqIdx) { cut = carries[cutAt(b, chunk)] != 0.0; }
     let stepSum = carries[stepSumAt((b * chunks() + chunk) * dims.inner + e)];
-    return Chunk(entryOf(carries[place], carries[place + parts - 1]), stepSum, cut);
+    return Chunk(entryOf(carries[place], carries[place + parts - 1]), stepSum, carries[chunkKindAt(b, chunk)]);
   }
 
   @compute @workgroup_size(${WORKGROUP})
@@ -110,8 +109,7 @@ export const backwardCarry = (form: BackwardForm) => wgsl`
       for (var k = 0u; k < count; k++) { ahead[k] = chunkAt(b, chunk + k, e, stateAt(b, chunk + k, n, e)); }
       for (var k = 0u; k < count; k++) {
         for (var p = 0u; p < parts; p++) { carries[stateAt(b, chunk + k, n, e) + p] = part(h, p); }
-        if (ahead[k].cut) { h = Entry(); }
-        h = madd(decayOf(rate, ahead[k].stepSum), h, ahead[k].added);
+        h = carriedOver(h, decayOf(rate, ahead[k].stepSum), ahead[k].added, ahead[k].kind);
       }
     }
 
@@ -122,8 +120,7 @@ export const backwardCarry = (form: BackwardForm) => wgsl`
       for (var k = 0u; k < count; k++) { ahead[k] = chunkAt(b, end - 1 - k, e, carryAt(stateAt(b, end - 1 - k, n, e))); }
       for (var k = 0u; k < count; k++) {
         for (var p = 0u; p < parts; p++) { carries[carryAt(stateAt(b, end - 1 - k, n, e)) + p] = part(g, p); }
-        if (ahead[k].cut) { g = Entry(); }
-        g = madd(conj(decayOf(rate, ahead[k].stepSum)), g, ahead[k].added);
+        g = carriedOver(g, conj(decayOf(rate, ahead[k].stepSum)), ahead[k].added, ahead[k].kind);
       }
     }
     for (var p = 0u; p < parts; p++) { dinitialState[own + p] = part(g, p); }

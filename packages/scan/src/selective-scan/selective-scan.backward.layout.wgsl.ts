@@ -52,7 +52,7 @@ function leastCommonMultiple(a: number, b: number): number {
  * - `steps`: step sizes, later their gradients; gradients of the outputs before the gate; the kinds of steps;
  * - `carries`, states innermost but for the channels: the state before each chunk, later the chunk's share of `A`; the
  *   gradient of the state after it, later its share of a `B` that each channel has for itself; its share of such a `C`;
- *   the sum of its step sizes; whether a packed sequence begins in it;
+ *   the sum of its step sizes; its kind, that of the step in it which does most;
  * - `shares`: outputs before gate and skip; of `B`, then of `C`, what each block of 64 channels adds; of `D`, then of
  *   `deltaBias`, what each chunk adds.
  */
@@ -79,7 +79,7 @@ fn stateAt(b: u32, chunk: u32, n: u32, e: u32) -> u32 {
 fn carryAt(place: u32) -> u32 { return parts * pieces() * dims.state + place; }
 fn ownShareOfCAt(place: u32) -> u32 { return carryAt(carryAt(place)); }
 fn stepSumAt(piece: u32) -> u32 { return select(carryAt(carryAt(0)), ownShareOfCAt(carryAt(0)), ownC) + piece; }
-fn cutAt(b: u32, chunk: u32) -> u32 { return stepSumAt(pieces()) + b * chunks() + chunk; }
+fn chunkKindAt(b: u32, chunk: u32) -> u32 { return stepSumAt(pieces()) + b * chunks() + chunk; }
 fn shareOfBAt(block: u32, row: u32, n: u32) -> u32 { return elements() + parts * ((block * rows() + row) * dims.state + n); }
 fn shareOfCAt(block: u32, row: u32, n: u32) -> u32 { return shareOfBAt(select(blocks, 0u, ownB) + block, row, n); }
 fn shareOfDAt(piece: u32) -> u32 { return shareOfCAt(select(blocks, 0u, ownC), 0, 0) + piece; }

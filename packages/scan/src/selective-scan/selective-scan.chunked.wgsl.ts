@@ -1,6 +1,6 @@
 import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
 import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
-import { forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { carriedOver, forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
 import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
@@ -61,7 +61,7 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
             let first = border * chunk;
             let rowsB = rowsOfB(dims.rangeFirst + b, e);
             var stepSum = 0.0;
-            var cut = 0.0;
+            var chunkKind = padding;
             for (var origin = 0u; origin < ${dims.state}; origin += slice) {
               var rates = array<Entry, slice>();
               var added = array<Entry, slice>();
@@ -77,8 +77,8 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
                 if (kind == beginning) {
                   added = array<Entry, slice>();
                   stepSum = 0.0;
-                  cut = 1.0;
                 }
+                chunkKind = max(chunkKind, kind);
                 let at = row * dims.inner + e;
                 var d = delta[at];
                 if (hasDeltaBias) { d += carries[biasAt(e)]; }
@@ -96,7 +96,7 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
               }
             }
             carries[stepSumAt(b, border, e)] = stepSum;
-            if (e == 0) { carries[cutAt(b, border)] = cut; }
+            if (e == 0) { carries[chunkKindAt(b, border)] = chunkKind; }
           }
         `,
       },
@@ -105,6 +105,7 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
         workgroups: ({ batch, inner, state }) => Math.ceil((batch * inner * state) / WORKGROUP),
         source: (dims) => wgsl`
           ${forwardLayout(formOf(dims))}
+          ${carriedOver}
           @compute @workgroup_size(${WORKGROUP})
           fn main(
             @builtin(workgroup_id) group: vec3u,
@@ -125,17 +126,16 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
               let count = min(${AHEAD}, borders() - begin);
               var added = array<Entry, ${AHEAD}>();
               var stepSums = array<f32, ${AHEAD}>();
-              var cuts = array<f32, ${AHEAD}>();
+              var chunkKinds = array<f32, ${AHEAD}>();
               for (var k = 0u; k < count; k++) {
                 let place = stateAt(b, begin + k, n, e);
                 added[k] = entryOf(carries[place], carries[place + parts - 1]);
                 stepSums[k] = carries[stepSumAt(b, begin + k, e)];
-                if (hasSeqIdx) { cuts[k] = carries[cutAt(b, begin + k)]; }
+                chunkKinds[k] = carries[chunkKindAt(b, begin + k)];
               }
               for (var k = 0u; k < count; k++) {
                 for (var p = 0u; p < parts; p++) { carries[stateAt(b, begin + k, n, e) + p] = part(h, p); }
-                if (cuts[k] != 0.0) { h = Entry(); }
-                h = madd(decayOf(rate, stepSums[k]), h, added[k]);
+                h = carriedOver(h, decayOf(rate, stepSums[k]), added[k], chunkKinds[k]);
               }
             }
             for (var p = 0u; p < parts; p++) { finalState[own + p] = part(h, p); }

@@ -24,8 +24,8 @@ export function sliceOf(state: number, parts: 1 | 2): number {
 
 /**
  * What lies where in `carries`, of which every channel has `borders` states: the state before each chunk, channels
- * innermost; how far each chunk lets it decay, as a sum of step sizes; whether a packed sequence begins in the chunk, so
- * that nothing is left of it; a copy of `D` and one of `deltaBias`; what kind of step each is. The copies leave the walk
+ * innermost; how far each chunk lets it decay, as a sum of step sizes; the kind of each chunk,
+ * that of the step in it which does most; a copy of `D` and one of `deltaBias`; what kind of step each is. The copies leave the walk
  * with eight tensors to bind.
  */
 export function forwardLayout({ parts, chunk, chunked }: Form): Wgsl {
@@ -43,8 +43,16 @@ fn stateAt(b: u32, border: u32, n: u32, e: u32) -> u32 {
   return parts * (((b * borders() + border) * dims.state + n) * dims.inner + e);
 }
 fn stepSumAt(b: u32, border: u32, e: u32) -> u32 { return parts * pieces() * dims.state + (b * borders() + border) * dims.inner + e; }
-fn cutAt(b: u32, border: u32) -> u32 { return stepSumAt(dims.batch, 0, 0) + b * borders() + border; }
-fn skipAt(e: u32) -> u32 { return cutAt(dims.batch, 0) + e; }
+fn chunkKindAt(b: u32, border: u32) -> u32 { return stepSumAt(dims.batch, 0, 0) + b * borders() + border; }
+fn skipAt(e: u32) -> u32 { return chunkKindAt(dims.batch, 0) + e; }
 fn biasAt(e: u32) -> u32 { return skipAt(dims.inner) + e; }
 fn kindAt(row: u32) -> u32 { return biasAt(dims.inner + row); }`;
 }
+
+/** `carriedOver(h, decay, added, kind)`: the state after a chunk of which the state before it is `h`. */
+export const carriedOver = wgsl`
+fn carriedOver(h: Entry, decay: Entry, added: Entry, kind: f32) -> Entry {
+  if (kind == padding) { return h; }
+  if (kind == beginning) { return added; }
+  return madd(decay, h, added);
+}`;

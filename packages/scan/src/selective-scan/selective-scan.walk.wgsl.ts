@@ -1,5 +1,5 @@
 import { silu, softplus, wgsl, type Wgsl } from "@elapid/webgpu";
-import { forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { carriedOver, forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
 import { stepKind } from "./step-kind.wgsl.ts";
 
 /**
@@ -48,6 +48,7 @@ export function prepare(form: Form): Wgsl {
 export function walk(state: number, form: Form): Wgsl {
   return wgsl`
     ${forwardLayout(form)}
+    ${carriedOver}
     ${softplus}
     ${silu}
     const slice = ${sliceOf(state, form.parts)}u;
@@ -81,6 +82,7 @@ export function walk(state: number, form: Form): Wgsl {
         }
         for (var begin = first; begin < end; begin += chunk) {
           var stepSum = 0.0;
+          var chunkKind = padding;
           for (var t = begin; t < min(begin + chunk, end); t++) {
             let row = b * dims.time + t;
             let at = row * dims.inner + e;
@@ -95,6 +97,7 @@ export function walk(state: number, form: Form): Wgsl {
               added = array<Entry, slice>();
               stepSum = 0.0;
             }
+            chunkKind = max(chunkKind, kind);
             var d = delta[at];
             if (hasDeltaBias) { d += carries[biasAt(e)]; }
             if (deltaSoftplus) { d = softplus(d); }
@@ -119,7 +122,7 @@ export function walk(state: number, form: Form): Wgsl {
           }
           if (!chunked) {
             for (var n = 0u; n < slice; n++) {
-              start[n] = madd(decayOf(rates[n], stepSum), start[n], added[n]);
+              start[n] = carriedOver(start[n], decayOf(rates[n], stepSum), added[n], chunkKind);
               h[n] = start[n];
               added[n] = Entry();
             }
