@@ -17,6 +17,7 @@ import {
 } from "./selective-scan/selective-scan.backward.wgsl.ts";
 import { complexSelectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
 import { complexSelectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
+import { ssdBackwardKernel } from "./ssd/ssd.backward.wgsl.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
@@ -31,6 +32,7 @@ export const kernels: readonly Kernel[] = [
   complexSelectiveScanChunked,
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
+  ssdBackwardKernel,
   scanSumForward,
   scanMaxForward,
   scanMaxBackwardKernel,

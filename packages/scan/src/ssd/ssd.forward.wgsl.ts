@@ -1,5 +1,6 @@
-import { defineKernel, exponential, groupIndex, silu, softplus, wgsl } from "@elapid/webgpu";
+import { defineKernel, exponential, groupIndex, softplus, wgsl } from "@elapid/webgpu";
 import { isNan } from "../linear-scan/is-nan.wgsl.ts";
+import { gatePass } from "./ssd.gate.wgsl.ts";
 import { ssd } from "./ssd.ts";
 
 const WORKGROUP = 64;
@@ -37,7 +38,7 @@ fn kindAt(row: u32) -> u32 { return 2 * rows() * dims.heads + row; }`;
  * Deterministic; a step's sum has the same order wherever it stands, so cutting, packing and padding change no bit. Work
  * `3 · batch · time · heads · headDim · state`. Memory beside inputs and outputs: `2 / headDim` times `u`. An element costs 4
  * loads (u twice, z, y) and 2 stores (y twice), where `B`, `C` and step sizes come from cache; 2 loads and 1 store are the
- * least possible. Suits many channels and any time, 1 included; a long sequence of few leaves a GPU idle.
+ * least possible. Suits single tokens and short sequences; `ssd.chunked.wgsl.ts` takes the long ones.
  */
 export const ssdForward = defineKernel(ssd, {
   along: "batch",
@@ -159,34 +160,6 @@ export const ssdForward = defineKernel(ssd, {
         }
       `,
     },
-    {
-      binds: ["u", "D", "channelD", "z", "mask", "y"],
-      workgroups: ({ batch, time, heads, headDim }) => Math.ceil((batch * time * heads * headDim) / WORKGROUP),
-      source: () => wgsl`
-        ${layout}
-        ${silu}
-        @compute @workgroup_size(${WORKGROUP})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let i = groupIndex(group, groups) * ${WORKGROUP} + lane;
-          let inner = dims.heads * dims.headDim;
-          if (i >= rows() * inner) { return; }
-          if (hasMask) {
-            if (mask[i / inner] == 0) {
-              y[i] = 0.0;
-              return;
-            }
-          }
-          var out = y[i];
-          if (hasD) { out = fma(D[i % inner / dims.headDim], u[i], out); }
-          if (hasChannelD) { out = fma(channelD[i % inner], u[i], out); }
-          if (hasZ) { out *= silu(z[i]); }
-          y[i] = out;
-        }
-      `,
-    },
+    gatePass,
   ],
 });

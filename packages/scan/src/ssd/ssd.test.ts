@@ -21,7 +21,7 @@ import { ssd as op } from "./ssd.ts";
 
 const ranges = { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 2] } as const;
 const bounds = { deltaSoftplus: true, deltaMin: 0.06, deltaMax: 1.2 };
-const small = { batch: 2, time: 19, heads: 4, headDim: 5, groups: 2, state: 3 };
+const small = { batch: 2, time: 39, heads: 4, headDim: 5, groups: 2, state: 3 };
 const one = { ...small, batch: 1 };
 const optional = ["D", "channelD", "z", "deltaBias", "logDecay", "initialState", "mask", "seqIdx"];
 const sequences = ["u", "delta", "B", "C", "z", "logDecay", "mask", "seqIdx", "y"];
