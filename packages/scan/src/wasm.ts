@@ -8,6 +8,7 @@ import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
 import { mamba3StepsBackwardKernel, mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
+import { ssdChunkedBackward } from "./ssd/ssd.chunked.backward.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
@@ -20,6 +21,7 @@ export const kernels = [
   mamba3BackwardKernel,
   mamba3StepsKernel,
   mamba3StepsBackwardKernel,
+  ssdChunkedBackward,
   ssdBackwardKernel,
   ...linearScanKernels,
   ...ltiKernels,

@@ -1,5 +1,5 @@
-import { at, load4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { COLUMNS, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
+import { at } from "../../../wasm/src/snippets/memory.as.ts";
+import { COLUMNS, packColumns, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
 
 /** Terms that are summed in registers; a panel of `b` of this depth takes 8 KiB of the first-level cache. */
 const DEPTH = 256;
@@ -10,19 +10,13 @@ const GROUPS = 10;
  * First pass: turns `b`, `depth columns`, into panels of eight columns, `panel depth 8`, the last one filled up with
  * zeros. A unit is a panel. Moves 8 bytes an element.
  */
-export function packColumns(
+export function matmulPack(
   begin: i32, end: i32, _scratch: usize,
   depth: i32, columns: i32, b: usize, packed: usize,
 ): void {
-  for (let k = 0; k < depth; k++) {
-    for (let panel = begin; panel < end; panel++) {
-      const column = panel * COLUMNS;
-      const from = at(b, k * columns + column);
-      const to = at(packed, (panel * depth + k) * COLUMNS);
-      v128.store(to, load4(from, columns - column));
-      v128.store(to, columns - column > 4 ? load4(from + 16, columns - column - 4) : f32x4.splat(0), 16);
-    }
-  }
+  const first = begin * COLUMNS;
+  const count = min(end * COLUMNS, columns) - first;
+  packColumns(at(b, first), columns, count, depth, at(packed, first * depth), depth * COLUMNS);
 }
 
 /**

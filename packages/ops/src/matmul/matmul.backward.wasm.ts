@@ -11,7 +11,7 @@ const GROUPS = 10;
 /** What packs `b` of so many columns, `depth columns`. */
 const packing = <D>(depthOf: (dims: D) => number, columnsOf: (dims: D) => number) => ({
   module: kernels,
-  entry: "packColumns",
+  entry: "matmulPack",
   units: (dims: D) => Math.ceil(columnsOf(dims) / COLUMNS),
   cost: (dims: D) => depthOf(dims) * COLUMNS,
   workspace: (dims: D) => Math.ceil(columnsOf(dims) / COLUMNS) * COLUMNS * depthOf(dims) * 4,

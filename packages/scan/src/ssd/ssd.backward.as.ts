@@ -18,22 +18,10 @@ import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets
 import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
+import { DECAY, DECAY_GRADIENT, DRIVE_GRADIENT, KIND, RECORD, SLOPE, STEP } from "./ssd.record.as.ts";
+import { BEGINNING, kindOf, PADDING } from "./ssd.steps.as.ts";
 
 const CHUNK = 32;
-
-/** Elements of a step's record. */
-const RECORD = 6;
-const KIND = 0;
-const STEP = 1;
-const DECAY = 2;
-const SLOPE = 3; // of the step size by delta
-const DECAY_GRADIENT = 4; // of the loss by the exponent of the decay
-const DRIVE_GRADIENT = 5; // of the loss by the step size, through the input
-
-/** What a step does to the state before it: leaves it, decays it, or drops it as a packed sequence begins. */
-const PADDING = 0;
-const ORDINARY = 1;
-const BEGINNING = 2;
 
 export function ssdSteps(
   begin: i32, end: i32, scratch: usize,
@@ -49,18 +37,11 @@ export function ssdSteps(
     const b = unit / heads;
     const head = unit % heads;
     const rate = v128.load_splat<f32>(at(A, head));
-    let started = false;
-    let sequence = 0;
+    let last = -1;
     for (let t = 0; t < time; t++) {
       const row = b * time + t;
-      let kind = ORDINARY;
-      if (mask != 0 && load<i32>(at(mask, row)) == 0) kind = PADDING;
-      else if (seqIdx) {
-        const id = load<i32>(at(seqIdx, row));
-        if (started && id != sequence) kind = BEGINNING;
-        sequence = id;
-        started = true;
-      }
+      const kind = kindOf(mask, seqIdx, row, last);
+      if (kind != PADDING) last = row;
       store<i32>(at(records, (unit * time + t) * RECORD + KIND), kind);
     }
     for (let t = 0; t < time; t += 4) {
@@ -77,6 +58,10 @@ export function ssdSteps(
       scatter4(at(to, STEP), RECORD, d, count);
       scatter4(at(to, DECAY), RECORD, exp(madd(d, rate, given)), count);
       scatter4(at(to, SLOPE), RECORD, slope, count);
+    }
+    for (let t = 0; t < time; t++) {
+      const record = at(records, (unit * time + t) * RECORD);
+      if (load<i32>(at(record, KIND)) == PADDING) store<f32>(at(record, STEP), 0); // whatever was given
     }
   }
 }

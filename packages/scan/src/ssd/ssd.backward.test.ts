@@ -24,7 +24,7 @@ const shapes = [
 
 const chunked = backends().flatMap((backend) => [0, 7].map((chunkSize) => ({ ...backend, chunkSize })));
 
-describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ run, chunkSize }) => {
+describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ run, name, chunkSize }) => {
   const attributes = { ...bounds, chunkSize };
 
   describe.each(shapes)("at B$batch T$time H$heads P$headDim G$groups N$state", (sizes) => {
@@ -73,8 +73,11 @@ describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ ru
     expect(dA).toEqual(new Float32Array(dA.length));
   });
 
-  test("has NaN where the reference has it", () =>
-    expectNaNsOfReference(run, { op, sizes: small, inputs: randomInputs(op, small, { seed: 7, ranges }), attributes }));
+  test("has NaN where the reference has it", () => {
+    const call = { op, sizes: small, inputs: randomInputs(op, small, { seed: 7, ranges }), attributes };
+    // the products of WebAssembly spread a NaN over its chunk
+    return expectNaNsOfReference(run, call, { spreads: name.startsWith("wasm") && chunkSize > 0 });
+  });
 });
 
 test("the gradient of ssd has the same bits on any number of threads", () =>

@@ -25,8 +25,8 @@ export function isChunked({ time, headDim }: Sizes, { chunkSize }: Chunking): bo
 }
 
 /** Steps of a chunk; no more than there are, so that a short sequence takes little memory. */
-export function chunkOf({ time }: Sizes, { chunkSize }: Chunking): number {
-  return Math.max(1, Math.min(chunkSize || CHUNK, time));
+export function chunkOf({ time }: Sizes, { chunkSize }: Chunking, usual = CHUNK): number {
+  return Math.max(1, Math.min(chunkSize || usual, time));
 }
 
 /** The least multiple of `step` that is not below `count`. */

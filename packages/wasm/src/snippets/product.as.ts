@@ -112,3 +112,17 @@ export function packTransposed(b: usize, stride: i32, rows: i32, depth: i32, to:
     }
   }
 }
+
+/** Rows that lie `stride` elements apart, one for each `k`, as panels `depth 8` that lie `panelStride` apart. */
+export function packColumns(b: usize, stride: i32, columns: i32, depth: i32, to: usize, panelStride: i32): void {
+  for (let k = 0; k < depth; k++) {
+    let place = at(to, k * COLUMNS);
+    for (let column = 0; column < columns; column += COLUMNS) {
+      const from = at(b, k * stride + column);
+      const count = columns - column;
+      v128.store(place, load4(from, count));
+      v128.store(place, count > 4 ? load4(from + 16, count - 4) : f32x4.splat(0), 16);
+      place = at(place, panelStride);
+    }
+  }
+}
