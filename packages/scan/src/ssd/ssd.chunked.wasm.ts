@@ -3,7 +3,7 @@ import { kernels } from "../kernels.generated.ts";
 import { ssd } from "./ssd.ts";
 
 /** Steps of a chunk where the call names no number: a multiple of the six rows of a tile. */
-const CHUNK = 60;
+const CHUNK = 96;
 /** The fewest steps, and channels of a head, for which products pay. */
 const FEWEST = 16;
 
