@@ -9,25 +9,27 @@ import { State } from "./state.ts";
 export class Decoder {
   readonly #model: CausalModel;
   readonly #device: Device;
+  readonly #result: (logits: Tensor) => Tensor;
   /** Its tensors are assigned to by each step. */
   #state: State;
   #input: { readonly ids: Tensor; readonly program: Program<Tensor> } | undefined;
   #grows = true;
 
-  /** Goes on from a state, which is the decoder's from then on. */
-  constructor(model: CausalModel, device: Device, state: State) {
+  /** Goes on from a state, which is the decoder's from then on. A step gives `result` of its logits `batch 1 vocab`. */
+  constructor(model: CausalModel, device: Device, state: State, result: (logits: Tensor) => Tensor) {
     this.#model = model;
     this.#device = device;
     this.#state = state;
+    this.#result = result;
   }
 
-  /** Reads a token of each sequence; gives the logits after it, row by row. */
-  async step(tokens: readonly number[]): Promise<Float32Array> {
+  /** Reads a token of each sequence. */
+  async step(tokens: readonly number[]): Promise<Float32Array | Int32Array> {
     const values = Int32Array.from(tokens);
     if (this.#grows) {
       using ids = this.#device.tensor(values, [values.length, 1]);
-      using logits = this.#stepAlone(ids);
-      return (await logits.data()) as Float32Array;
+      using result = this.#stepAlone(ids);
+      return await result.data();
     }
     if (this.#input === undefined) {
       const ids = this.#device.tensor(values, [values.length, 1]);
@@ -41,7 +43,7 @@ export class Decoder {
       this.#device.write(this.#input.ids, bytesOf(values));
       this.#input.program.replay();
     }
-    return (await this.#input.program.outputs.data()) as Float32Array;
+    return this.#input.program.outputs.data();
   }
 
   /** Goes on with some of the sequences, in the given order. */
@@ -64,11 +66,13 @@ export class Decoder {
   }
 
   #stepAlone(ids: Tensor): Tensor {
+    using scope = this.#device.scope();
     const { logits, layers } = this.#model.forward(ids, { layers: this.#state.layers });
+    for (const tensor of layers.flatMap((layer) => Object.values(layer))) scope.keep(tensor);
     this.#grows = !sameShapes(layers, this.#state.layers);
     this.#state.dispose();
     this.#state = new State(layers, this.#state.tokens + 1);
-    return logits!;
+    return scope.keep(this.#result(logits!));
   }
 
   #stepInPlace(ids: Tensor): Tensor {
@@ -77,7 +81,7 @@ export class Decoder {
     for (const [i, layer] of layers.entries()) {
       for (const [name, tensor] of Object.entries(layer)) tensor.assign(after.layers[i][name]);
     }
-    return after.logits!;
+    return this.#result(after.logits!);
   }
 }
 

@@ -8,6 +8,7 @@ import { readConfig } from "./config.ts";
 import { generateTokens } from "./generate.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { loadModel } from "./load.ts";
+import { argmax } from "./sample.ts";
 import { resolveOptions, type GenerateOptions } from "./options.ts";
 import { architectureOf } from "./registry.ts";
 
@@ -37,6 +38,17 @@ describe.each(backends())("generateTokens on $name", ({ device }) => {
     expect(a).toHaveLength(12);
     expect(b).toEqual(a);
     expect(c).not.toEqual(a);
+  });
+
+  test("the likeliest tokens are those that a forward pass gives", async () => {
+    using lm = await open(await device());
+    const [ids] = await continued(lm, [[1, 2, 3]], { temperature: 0, maxTokens: 6 });
+    for (let count = 0; count < ids.length; count++) {
+      const { logits, state } = lm.forward([[1, 2, 3, ...ids.slice(0, count)]], { logits: "last" });
+      expect(ids[count]).toBe(argmax((await logits.data()) as Float32Array));
+      logits.dispose();
+      state.dispose();
+    }
   });
 
   test("what a prompt becomes does not depend on the prompts beside it", async () => {

@@ -1,8 +1,9 @@
+import { argmax } from "@elapid/ops";
 import { dispose, randomSource, type Device, type RandomSource } from "@elapid/tensor";
 import { Decoder } from "./decoder.ts";
 import type { CausalModel } from "./define.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { sampleToken } from "./sample.ts";
+import { likeliest, sampleToken } from "./sample.ts";
 import { State } from "./state.ts";
 import { turn } from "./turn.ts";
 
@@ -53,16 +54,22 @@ export async function* generateTokens(
       else sequences.push(sequence);
     }
     if (sequences.length === 0) return;
-    decoder = new Decoder(model, device, State.concat(states));
+    // the likeliest token is picked on the device
+    const isGreedy = options.temperature === 0 && options.repetitionPenalty === 1;
+    decoder = new Decoder(model, device, State.concat(states), isGreedy ? argmax : (logits) => logits);
     for (const state of states.splice(0)) state.dispose();
 
     for (let count = 1; count < maxTokens && sequences.length > 0; count++) {
       signal?.throwIfAborted();
-      const logits = await decoder.step(sequences.map(({ last }) => last));
-      const width = logits.length / sequences.length;
+      const results = await decoder.step(sequences.map(({ last }) => last));
+      const width = results.length / sequences.length;
       const going: number[] = [];
       for (const [row, sequence] of sequences.entries()) {
-        const token = choose(sequence, logits.subarray(row * width, (row + 1) * width), options);
+        const result = results.subarray(row * width, (row + 1) * width);
+        const token =
+          result instanceof Int32Array
+            ? chosen(sequence, likeliest(result[0], model.vocabSize))
+            : choose(sequence, result, options);
         yield token;
         if (!finished(token)) going.push(row);
       }
@@ -103,7 +110,10 @@ async function prefill(model: CausalModel, device: Device, prompt: readonly numb
 }
 
 function choose(sequence: Sequence, logits: Float32Array, options: ResolvedOptions): GeneratedToken {
-  const id = sampleToken(logits, sequence.seen, options, sequence.random);
+  return chosen(sequence, sampleToken(logits, sequence.seen, options, sequence.random));
+}
+
+function chosen(sequence: Sequence, id: number): GeneratedToken {
   sequence.seen.add(id);
   sequence.last = id;
   return { index: sequence.index, id };

@@ -68,13 +68,22 @@ export function argmax(logits: Float32Array): number {
       peak = logit;
       best = id;
     } else if (Number.isNaN(logit)) {
-      throw new RangeError(
-        `Cannot pick a token: the logit of token ${id} is NaN; the weights or the state are damaged`,
-      );
+      return likeliest(-1 - id, logits.length);
     }
   }
-  if (best === -1) throw new RangeError("Cannot pick a token: no logit is above -Infinity");
-  return best;
+  return likeliest(best === -1 ? -1 - logits.length : best, logits.length);
+}
+
+/**
+ * The token at an `index` that the op `argmax` gave for its logits.
+ *
+ * @throws RangeError if it says that there is none.
+ */
+export function likeliest(index: number, vocabSize: number): number {
+  if (index >= 0) return index;
+  const id = -1 - index;
+  if (id === vocabSize) throw new RangeError("Cannot pick a token: no logit is above -Infinity");
+  throw new RangeError(`Cannot pick a token: the logit of token ${id} is NaN; the weights or the state are damaged`);
 }
 
 function draw(ids: Iterable<number>, weights: Float64Array, total: number, random: RandomSource): number | undefined {

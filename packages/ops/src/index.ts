@@ -1,3 +1,4 @@
+export { argmax, argmaxOp } from "./argmax/argmax.ts";
 export { attention, attentionOp, type AttentionOptions } from "./attention/attention.ts";
 export { crossEntropy, crossEntropyOp, type CrossEntropyOptions } from "./cross-entropy/cross-entropy.ts";
 export { gelu, geluOp } from "./elementwise/gelu.ts";

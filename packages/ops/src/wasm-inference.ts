@@ -1,3 +1,4 @@
+import { argmaxKernel } from "./argmax/argmax.wasm.ts";
 import { concatKernel, sliceKernel } from "./copy/copy.wasm.ts";
 import { crossEntropyKernel } from "./cross-entropy/cross-entropy.wasm.ts";
 import { elementwiseKernels } from "./elementwise/elementwise.wasm.ts";
@@ -19,4 +20,5 @@ export const inferenceKernels = [
   addRmsNormKernel,
   layerNormKernel,
   crossEntropyKernel,
+  argmaxKernel,
 ];

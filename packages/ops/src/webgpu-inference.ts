@@ -1,4 +1,5 @@
 import type { Kernel } from "@elapid/webgpu";
+import { argmaxRows } from "./argmax/argmax.rows.wgsl.ts";
 import { concatKernel } from "./copy/concat.wgsl.ts";
 import { sliceKernel } from "./copy/slice.wgsl.ts";
 import { crossEntropyRows } from "./cross-entropy/cross-entropy.rows.wgsl.ts";
@@ -19,6 +20,7 @@ export const inferenceKernels: readonly Kernel[] = [
   addRmsNormRows,
   layerNormRows,
   crossEntropyRows,
+  argmaxRows,
   expKernel,
   negKernel,
   siluKernel,
