@@ -1,9 +1,17 @@
-/** What the tests need of the system beyond Node: a browser, and Vulkan in software for WebGPU. */
+/** What the tests need of the system beyond Node: a browser, and Vulkan in software for WebGPU, of two makes. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** The Vulkan driver in software (SwiftShader) that Debian's `chromium` brings. */
 export const softwareVulkan = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+/** The other one (llvmpipe), of Mesa, which Deno's own WebGPU takes; the file's name has the kind of processor. */
+export function mesaVulkan() {
+  const folder = "/usr/share/vulkan/icd.d";
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return join(folder, names.find((name) => /^lvp_icd\b.*\.json$/.test(name)) ?? "lvp_icd.json");
+}
 
 /** The browser that the tests drive. */
 export const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
@@ -14,6 +22,7 @@ const vulkanLoader = /libvulkan\.so\.1\b/;
 export function missingPackages() {
   const missing = [];
   if (!existsSync(chromium)) missing.push("chromium");
+  if (!existsSync(mesaVulkan())) missing.push("mesa-vulkan-drivers");
   const { stdout } = spawnSync("/sbin/ldconfig", ["-p"], { encoding: "utf8" });
   if (!vulkanLoader.test(stdout ?? "")) missing.push("libvulkan1");
   return missing;

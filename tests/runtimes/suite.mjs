@@ -10,7 +10,15 @@ import { kernels as opsWebGpu } from "@elapid/ops/webgpu";
 import { kernels as scanWasm } from "@elapid/scan/wasm";
 import { kernels as scanWebGpu } from "@elapid/scan/webgpu";
 import { Device, HostBackend, UnsupportedError } from "@elapid/tensor";
-import { checkTokenizer, difference, PoisoningBackend, runArrays, sampleCalls } from "@elapid/testing/portable";
+import {
+  checkTokenizer,
+  difference,
+  gradientArrays,
+  PoisoningBackend,
+  runArrays,
+  sampleCalls,
+  webGpuCalls,
+} from "@elapid/testing/portable";
 import { openWasm } from "@elapid/wasm";
 import { openWebGpu } from "@elapid/webgpu";
 
@@ -37,18 +45,8 @@ const tokenizers = ["bpe-split", "bytelevel", "llama", "unigram", "wordpiece"];
  * @returns {Promise<Result>}
  */
 export async function runSuite({ read, threads }) {
-  /** @type {Result} */
-  const result = { passed: 0, failed: [], skipped: [], devices: [] };
-  /** @param {string} name @param {() => unknown} check */
-  const test = async (name, check) => {
-    try {
-      await check();
-      result.passed++;
-    } catch (error) {
-      result.failed.push(`${name}: ${error?.stack ?? error}`);
-    }
-  };
-  const json = async (path) => JSON.parse(new TextDecoder().decode(await read(path)));
+  const { result, test } = start();
+  const json = jsonOf(read);
 
   const opening = {
     [`wasm, ${threads} threads`]: () => openWasm({ kernels: wasmKernels, threads }),
@@ -56,24 +54,12 @@ export async function runSuite({ read, threads }) {
       openWasm({ kernels: wasmKernels, simd: "simd128", threads: 1, sharedMemory: false }),
     webgpu: () => openWebGpu({ kernels: webGpuKernels, allowSoftware: true }),
   };
-  const host = new Device(new HostBackend());
   for (const [name, open] of Object.entries(opening)) {
-    const backend = await open().catch((error) => error);
-    if (backend instanceof Error) {
-      const list = backend instanceof UnsupportedError ? result.skipped : result.failed;
-      list.push(`${name}: ${backend.message}`);
-      continue;
-    }
-    const device = new Device(new PoisoningBackend(backend), { strict: true });
-    result.devices.push(device.description);
-    for (const call of sampleCalls())
-      await test(`${call.op.name} on ${name}`, () => compareWithReference(device, host, call));
-    for (const [checkpoint, files] of Object.entries(checkpoints)) {
-      await test(`${checkpoint} on ${name}`, () =>
-        compareGreedy(device, `golden/checkpoints/${checkpoint}`, files, read, json));
-    }
-    await test(`memory on ${name}`, () => equal(device.liveBytes, 0));
-    device.dispose();
+    await onDevice({ result, test, name, open }, async (device, host) => {
+      for (const call of sampleCalls())
+        await test(`${call.op.name} on ${name}`, () => compareWithReference(device, host, call));
+      await compareCheckpoints({ test, name, read }, device);
+    });
   }
 
   await test("the embedded model", async () => {
@@ -100,9 +86,77 @@ export async function runSuite({ read, threads }) {
   return result;
 }
 
+/**
+ * WebGPU alone, on an engine and a driver that nothing else is tested on: every op and its gradient, and the checkpoints.
+ *
+ * @param {Environment} environment
+ * @returns {Promise<Result>}
+ */
+export async function runWebGpuSuite({ read }) {
+  const { result, test } = start();
+  const name = "webgpu";
+  const open = () => openWebGpu({ kernels: webGpuKernels, allowSoftware: true });
+  await onDevice({ result, test, name, open }, async (device, host) => {
+    for (const call of [...sampleCalls(), ...webGpuCalls()]) {
+      await test(`${call.op.name} on ${name}`, () => compareWithReference(device, host, call));
+      await test(`gradient of ${call.op.name} on ${name}`, () => compareGradients(device, host, call));
+    }
+    await compareCheckpoints({ test, name, read }, device);
+  });
+  return result;
+}
+
+/** A result that is empty yet, and what adds a check to it. */
+function start() {
+  /** @type {Result} */
+  const result = { passed: 0, failed: [], skipped: [], devices: [] };
+  /** @param {string} name @param {() => unknown} check */
+  const test = async (name, check) => {
+    try {
+      await check();
+      result.passed++;
+    } catch (error) {
+      result.failed.push(`${name}: ${error?.stack ?? error}`);
+    }
+  };
+  return { result, test };
+}
+
+const jsonOf = (read) => async (path) => JSON.parse(new TextDecoder().decode(await read(path)));
+
+/** Opens a device, gives it and the host to `use`, and sees that all memory comes back. */
+async function onDevice({ result, test, name, open }, use) {
+  const backend = await open().catch((error) => error);
+  if (backend instanceof Error) {
+    const list = backend instanceof UnsupportedError ? result.skipped : result.failed;
+    list.push(`${name}: ${backend.message}`);
+    return;
+  }
+  const device = new Device(new PoisoningBackend(backend), { strict: true });
+  result.devices.push(device.description);
+  await use(device, new Device(new HostBackend()));
+  await test(`memory on ${name}`, () => equal(device.liveBytes, 0));
+  device.dispose();
+}
+
+async function compareCheckpoints({ test, name, read }, device) {
+  for (const [checkpoint, files] of Object.entries(checkpoints)) {
+    await test(`${checkpoint} on ${name}`, () =>
+      compareGreedy(device, `golden/checkpoints/${checkpoint}`, files, read, jsonOf(read)));
+  }
+}
+
 async function compareWithReference(device, host, { op, sizes, inputs, attributes }) {
   const expected = await runArrays(host, op, sizes, inputs, attributes);
   const actual = await runArrays(device, op, sizes, inputs, attributes);
+  compareAll(actual, expected);
+}
+
+async function compareGradients(device, host, call) {
+  compareAll(await gradientArrays(device, call), await gradientArrays(host, call));
+}
+
+function compareAll(actual, expected) {
   for (const name in expected) {
     const { error, tolerance } = difference(actual[name], expected[name], { relative: 1e-5 });
     if (!(error <= tolerance)) throw new Error(`${name} is off by ${error}, allowed is ${tolerance}`);

@@ -8,7 +8,7 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, complexLinearScan, linearScan, selectiveScanOp } from "@elapid/scan";
+import { causalConv1d, complexLinearScan, complexSelectiveScanOp, linearScan, selectiveScanOp } from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import type { Call } from "./call.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
@@ -58,9 +58,26 @@ const samples: readonly Sample[] = [
   { ...scan, sizes: { batch: 2, time: 1, inner: 37, state: 16 } },
 ];
 
+/** Large enough for kernels that WebGPU alone has: with chunks of time that are walked side by side, and groups. */
+const webGpuSamples: readonly Sample[] = [selectiveScanOp, complexSelectiveScanOp].map((op) => ({
+  ...scan,
+  op,
+  sizes: { batch: 2, time: 97, inner: 6, state: 3 },
+  complete: (sizes) => scanSizes(sizes, { B: { groups: 2 }, C: "constant" }),
+}));
+
 /** Calls that together run every op, small enough for any runtime; the outermost dimension is `scale` times as long. */
 export function sampleCalls(scale = 1): Call[] {
-  return samples.map(({ op, sizes, complete = (all) => all, ranges, attributes }) => {
+  return callsOf(samples, scale);
+}
+
+/** Calls for WebGPU, beside those for all devices. */
+export function webGpuCalls(): Call[] {
+  return callsOf(webGpuSamples, 1);
+}
+
+function callsOf(samplesOf: readonly Sample[], scale: number): Call[] {
+  return samplesOf.map(({ op, sizes, complete = (all) => all, ranges, attributes }) => {
     const [outermost] = Object.keys(sizes);
     const scaled = complete({ ...sizes, [outermost]: scale * sizes[outermost] });
     const inputs = randomInputs(op, scaled, { seed: 1, ranges, without: ["seqIdx"], attributes });
