@@ -12,8 +12,9 @@ const chosen: Readonly<Record<string, readonly string[]>> = {
   selective_scan: [
     ...["opts_D0_z0_bias0_softplus0", "opts_D1_z0_bias1_softplus0", "opts_D1_z1_bias1_softplus1"],
     ...["length_1", "length_129", "state_1", "state_32", "large_delta", "init_state_a", "split"],
+    ...["bc_group_group_g3", "bc_const_var_g1", "bc_group_const_g6", "complex_var", "complex_const", "init_state_complex"],
   ],
-  selective_state_update: ["m1_D0_z0_bias0_softplus0", "m1_D1_z1_bias1_softplus0", "m1_D1_z1_bias1_softplus1", "m2_1", "m2_plain"],
+  selective_state_update: ["m1_D0_z0_bias0_softplus0", "m1_D1_z1_bias1_softplus0", "m1_D1_z1_bias1_softplus1", "m2_1", "m2_2", "m2_plain"],
   causal_conv1d: ["w2_0", "w2_1_state", "w3_2_state", "w3_3", "w4_0_state", "w4_1", "w4_2", "w4_3_state", "packed"],
   causal_conv1d_update: ["w2_state1_seq1", "w2_state2_seq3", "w3_state5_seq1", "w4_state3_seq1", "w4_state4_seq3", "w4_state6_seq1", "w4_state5_circular"],
   rms_norm: ["0_residual0", "0_residual1", "1_residual0", "1_residual1", "2_residual0", "2_residual1"],

@@ -56,8 +56,8 @@ const entries: readonly Entry[] = [
   {
     op: selectiveScanOp,
     upTo: { batch: 3, time: 40, inner: 80, state: 40 },
-    complete: (sizes) => scanSizes(sizes),
-    ranges: () => ({ delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] }),
+    complete: (sizes) => scanSizes(sizes, sizes.inner % 2 === 0 ? { B: { groups: 2 } } : { C: "constant" }),
+    ranges: () => ({ delta: [-4, 1], A: [-4, -0.1], mask: [0, 1], seqIdx: [0, 1] }),
     attributes: () => ({ deltaSoftplus: true }),
   },
 ];
@@ -66,7 +66,7 @@ describe.each(backends())("any sizes on $name", ({ run }) => {
   test.each(entries.map((entry) => ({ name: entry.op.name, ...entry })))(
     "$name matches the reference, with and without what is optional",
     ({ op, upTo, complete = (all) => all, ranges, attributes }) => {
-      const optional = op.inputs.filter((port) => port.optional && port.name !== "seqIdx").map(({ name }) => name);
+      const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
       const sizesArbitrary = fc.record(
         Object.fromEntries(Object.entries(upTo).map(([dim, max]) => [dim, fc.integer({ min: 1, max })])),
       );
@@ -77,7 +77,7 @@ describe.each(backends())("any sizes on $name", ({ run }) => {
           const inputs = randomInputs(op, sizes, {
             seed,
             ranges: ranges?.(sizes),
-            without: [...without, "seqIdx"],
+            without,
             attributes: given,
           });
           await expectMatchesReference(run, { op, sizes, inputs, attributes: given });

@@ -11,5 +11,6 @@ export { expectIndependent, expectMatchesReference } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
 export { runArrays } from "./run.ts";
 export { sampleCalls } from "./samples.ts";
-export { scanSizes, type Form } from "./scan-sizes.ts";
+export { scanSizes, type Forms } from "./scan-sizes.ts";
+export { testSelectiveScanLaws } from "./selective-scan-laws.ts";
 export { expectNaNsOfReference, expectSameBitsOnThreads, wasmBackends } from "./wasm-laws.ts";

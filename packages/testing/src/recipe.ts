@@ -21,6 +21,8 @@ export interface CaseInputs {
   get(name: string): Tensor | undefined;
   /** An input "batch channels time" as "batch time channels". */
   channelsLast(name: string): Tensor | undefined;
+  /** An input with its dimensions in the order `axes`, those of `shape` if it is to be read as another than it has. */
+  permuted(name: string, axes: readonly number[], shape?: readonly number[]): Tensor | undefined;
   /** A module whose parameters are inputs; `nameOf` gives the input for the path of a parameter. */
   module<M extends Module>(make: () => M, nameOf: (path: string) => string): M;
 }
@@ -63,7 +65,7 @@ export async function runRecipe(
   const read: Record<string, Values> = {};
   for (const [name, output] of Object.entries(outputs)) {
     const values = await take(tensorOf(output));
-    if ("transposed" in output) read[name] = transpose(values);
+    if ("transposed" in output) read[name] = permute(values, CHANNELS_LAST);
     else if ("summed" in output) {
       const total = [...values.data].reduce((total, value) => total + value, 0);
       read[name] = { shape: [], data: Float32Array.of(total / output.over) };
@@ -102,9 +104,9 @@ export async function differentiateRecipe(
     return { inputs, gradients };
   });
   const read: Record<string, Values> = {};
-  for (const [i, { name, transposed }] of inputs.followed.entries()) {
+  for (const [i, { name, axes }] of inputs.followed.entries()) {
     const values = await take(gradients[i]);
-    const official = transposed ? transpose(values) : values;
+    const official = permute(values, inverse(axes));
     const before = read[name];
     // an input that was asked for in two layouts has the gradients of both
     read[name] =
@@ -120,7 +122,7 @@ class Uploads implements CaseInputs {
   readonly attrs: KernelCase["attrs"];
   readonly values: KernelCase["inputs"];
   /** The tensors whose gradients can be asked for. */
-  readonly followed: { readonly name: string; readonly tensor: Tensor; readonly transposed: boolean }[] = [];
+  readonly followed: { readonly name: string; readonly tensor: Tensor; readonly axes: readonly number[] }[] = [];
   readonly #uploaded = new Map<string, Tensor>();
   #module: Module | undefined;
 
@@ -130,8 +132,8 @@ class Uploads implements CaseInputs {
     this.values = inputs;
   }
 
-  get = (name: string): Tensor | undefined => this.#upload(name, false);
-  channelsLast = (name: string): Tensor | undefined => this.#upload(name, true);
+  get = (name: string): Tensor | undefined => this.permuted(name, []);
+  channelsLast = (name: string): Tensor | undefined => this.permuted(name, CHANNELS_LAST);
 
   module<M extends Module>(make: () => M, nameOf: (path: string) => string): M {
     if (this.#module === undefined) {
@@ -139,23 +141,23 @@ class Uploads implements CaseInputs {
       for (const [path, tensor] of this.#module.parameters()) {
         const name = nameOf(path);
         this.device.write(tensor, bytesOf(this.values[name].data));
-        this.followed.push({ name, tensor, transposed: false });
+        this.followed.push({ name, tensor, axes: [] });
       }
     }
     return this.#module as M;
   }
 
-  #upload(name: string, transposed: boolean): Tensor | undefined {
-    const key = `${name} ${transposed}`;
+  permuted = (name: string, axes: readonly number[], given?: readonly number[]): Tensor | undefined => {
+    const key = `${name} ${axes}`;
     const known = this.#uploaded.get(key);
     const values = this.values[name];
     if (known !== undefined || values === undefined) return known;
-    const { data, shape } = transposed ? transpose(values) : values;
+    const { data, shape } = permute(given === undefined ? values : { ...values, shape: given }, axes);
     const tensor = this.device.tensor(data, shape);
     this.#uploaded.set(key, tensor);
-    if (tensor.dtype === "f32") this.followed.push({ name, tensor, transposed });
+    if (tensor.dtype === "f32") this.followed.push({ name, tensor, axes });
     return tensor;
-  }
+  };
 }
 
 /** An upstream gradient in the layout of the output as it is on the device. */
@@ -164,7 +166,7 @@ function weightsOf(output: Outputs[string], { data }: Values): Tensor {
   if ("summed" in output) return device.full(shape, data[0] / output.over);
   if (!("transposed" in output)) return device.tensor(data, shape);
   const [batch, time, channels] = shape;
-  return device.tensor(transpose({ shape: [batch, channels, time], data }).data, shape);
+  return device.tensor(permute({ shape: [batch, channels, time], data }, CHANNELS_LAST).data, shape);
 }
 
 function inScope<T>(device: Device, make: (keep: (tensor: Tensor) => void) => T): T {
@@ -185,14 +187,27 @@ async function take(tensor: Tensor): Promise<Values> {
   return values;
 }
 
-/** Swaps the last two of three dimensions. */
-function transpose({ shape, data }: Values): Values {
-  const [batch, rows, columns] = shape;
-  const swapped = data.slice();
-  for (let b = 0; b < batch; b++) {
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) swapped[(b * columns + c) * rows + r] = data[(b * rows + r) * columns + c];
+/** The order of the dimensions of "batch channels time" in which channels come last, and the other way round. */
+const CHANNELS_LAST = [0, 2, 1];
+
+/** Values with their dimensions in the order `axes`; none stands for the order that they have. */
+function permute(values: Values, axes: readonly number[]): Values {
+  if (axes.length === 0) return values;
+  const { shape, data } = values;
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, length) => product * length, 1));
+  const permuted = axes.map((axis) => shape[axis]);
+  const moved = data.slice();
+  const index = axes.map(() => 0);
+  for (let at = 0; at < moved.length; at++) {
+    moved[at] = data[axes.reduce((from, axis, i) => from + index[i] * strides[axis], 0)];
+    for (let i = axes.length - 1; i >= 0; i--) {
+      index[i] = (index[i] + 1) % permuted[i];
+      if (index[i] > 0) break;
     }
   }
-  return { shape: [batch, columns, rows], data: swapped };
+  return { shape: permuted, data: moved };
+}
+
+function inverse(axes: readonly number[]): readonly number[] {
+  return axes.map((_, i) => axes.indexOf(i));
 }

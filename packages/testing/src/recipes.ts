@@ -1,12 +1,13 @@
 import { attention, crossEntropy, rope } from "@elapid/ops";
-import { causalConv1d, causalConv1dUpdate, selectiveScan } from "@elapid/scan";
+import { causalConv1d, causalConv1dUpdate } from "@elapid/scan";
 import { channelsFirst, type Outputs, type Recipe } from "./recipe.ts";
 import { ltiRecipes } from "./recipes-lti.ts";
 import { mamba3Recipes } from "./recipes-mamba3.ts";
 import { mixerRecipes } from "./recipes-mixers.ts";
 import { normRecipes } from "./recipes-norm.ts";
-import { ssdRecipes, stateUpdateWithHeads } from "./recipes-ssd.ts";
+import { ssdRecipes } from "./recipes-ssd.ts";
 import { scanRecipes } from "./recipes-scan.ts";
+import { selectiveScanRecipes } from "./recipes-selective-scan.ts";
 
 /** The official functions that the ops can express, by name. */
 export const recipes: Readonly<Record<string, Recipe>> = {
@@ -16,70 +17,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   ...normRecipes,
   ...ssdRecipes,
   ...scanRecipes,
-
-  selective_scan: {
-    unsupported: ({ attrs }) => {
-      if (attrs.complex_A === true) return "complex A";
-      if (attrs.B !== "var" || attrs.C !== "var" || attrs.groups !== 1) {
-        return `B "${attrs.B}" and C "${attrs.C}" with ${attrs.groups} groups; only "var" with one group is taken`;
-      }
-      return undefined;
-    },
-    run: ({ get, channelsLast, attrs }) => {
-      const scan = (cut?: number) => {
-        const sequence = (name: string) => {
-          const whole = channelsLast(name);
-          return cut === undefined ? whole : whole?.slice(1, 0, cut);
-        };
-        return selectiveScan(
-          {
-            u: sequence("u")!,
-            delta: sequence("delta")!,
-            A: get("A")!,
-            B: sequence("B")!,
-            C: sequence("C")!,
-            D: get("D"),
-            z: sequence("z"),
-            deltaBias: get("delta_bias"),
-            initialState: get("initial_state"),
-          },
-          { deltaSoftplus: attrs.delta_softplus === true },
-        );
-      };
-      const { y, finalState } = scan();
-      const outputs: Outputs = { y: channelsFirst(y), last_state: finalState };
-      if (attrs.cut === undefined) return outputs;
-      const prefix = scan(Number(attrs.cut));
-      return { ...outputs, y_prefix: channelsFirst(prefix.y), state_after_prefix: prefix.finalState };
-    },
-  },
-
-  // one token is a scan of one step
-  selective_state_update: {
-    run: (inputs) => {
-      const { get, attrs } = inputs;
-      if (attrs.heads === true) return stateUpdateWithHeads(inputs);
-      const step = (name: string) => {
-        const token = get(name);
-        return token?.reshape([token.shape[0], 1, token.shape[1]]);
-      };
-      const { y, finalState } = selectiveScan(
-        {
-          u: step("x")!,
-          delta: step("dt")!,
-          A: get("A")!,
-          B: step("B")!,
-          C: step("C")!,
-          D: get("D"),
-          z: step("z"),
-          deltaBias: get("dt_bias"),
-          initialState: get("state"),
-        },
-        { deltaSoftplus: attrs.dt_softplus === true },
-      );
-      return { y, new_state: finalState };
-    },
-  },
+  ...selectiveScanRecipes,
 
   causal_conv1d: {
     run: ({ get, channelsLast, attrs }) => {

@@ -26,7 +26,7 @@ interface Sample {
 const scan = {
   op: selectiveScanOp,
   complete: (sizes: Sizes) => scanSizes(sizes),
-  ranges: { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] },
+  ranges: { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1], seqIdx: [0, 1] },
   attributes: { deltaSoftplus: true },
 } as const;
 
@@ -80,7 +80,7 @@ function callsOf(samplesOf: readonly Sample[], scale: number): Call[] {
   return samplesOf.map(({ op, sizes, complete = (all) => all, ranges, attributes }) => {
     const [outermost] = Object.keys(sizes);
     const scaled = complete({ ...sizes, [outermost]: scale * sizes[outermost] });
-    const inputs = randomInputs(op, scaled, { seed: 1, ranges, without: ["seqIdx"], attributes });
+    const inputs = randomInputs(op, scaled, { seed: 1, ranges, attributes });
     return { op, sizes: scaled, inputs, attributes };
   });
 }

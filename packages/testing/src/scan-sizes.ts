@@ -3,11 +3,14 @@ import type { Sizes } from "./inputs.ts";
 /** What a `B` or `C` of the selective scan is: one row a step, so many groups of channels a step, or a row a channel. */
 export type Form = "variable" | "constant" | { readonly groups: number };
 
+/** What `B` and `C` are, by default variable. */
+export interface Forms {
+  readonly B?: Form;
+  readonly C?: Form;
+}
+
 /** Sizes of the selective scan with those of its `B` and `C`. */
-export function scanSizes(
-  sizes: Sizes,
-  { B = "variable", C = "variable" }: { readonly B?: Form; readonly C?: Form } = {},
-): Sizes {
+export function scanSizes(sizes: Sizes, { B = "variable", C = "variable" }: Forms = {}): Sizes {
   const [batchB, timeB, groupsB] = rowsOf(sizes, B);
   const [batchC, timeC, groupsC] = rowsOf(sizes, C);
   return { ...sizes, batchB, timeB, groupsB, batchC, timeC, groupsC };

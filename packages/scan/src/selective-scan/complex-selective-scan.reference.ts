@@ -22,7 +22,7 @@ export function complexSelectiveScanReference({
   for (let b = 0; b < batch; b++) {
     for (let e = 0; e < inner; e++) {
       const channel = (b * inner + e) * state;
-      const h = statesAt(initialState, channel, state);
+      let h = statesAt(initialState, channel, state);
       let sequence: number | undefined;
       for (let t = 0; t < time; t++) {
         const row = b * time + t;
@@ -32,7 +32,7 @@ export function complexSelectiveScanReference({
           continue;
         }
         if (seqIdx !== undefined) {
-          if (sequence !== undefined && seqIdx[row] !== sequence) h.fill(zero);
+          if (sequence !== undefined && seqIdx[row] !== sequence) h = statesAt(undefined, channel, state);
           sequence = seqIdx[row];
         }
         const Bt = sharedRow(extentsOfB(dims), inner, b, t, e) * state;

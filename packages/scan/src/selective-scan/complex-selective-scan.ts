@@ -57,7 +57,7 @@ export type ComplexSelectiveScanOptions = NonNullable<Parameters<typeof complexS
  * `selectiveScan`. Gradients of complex inputs are `dL/dre + i dL/dim`.
  *
  * ```ts
- * const { A } = s4dInit("lin", { inner, state, device });
+ * const A = device.tensor(Float32Array.of(-0.5, 0, -0.5, 3.14), [1, 2, 2]); // a channel, two states and their conjugates
  * const { y, finalState } = complexSelectiveScan({ u, delta, A, B, C }, { deltaSoftplus: true });
  * ```
  *

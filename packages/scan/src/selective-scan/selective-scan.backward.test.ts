@@ -6,15 +6,17 @@ import {
   expectSameBitsOnThreads,
   randomInputs,
   scanSizes,
+  wasmBackends,
+  type Forms,
 } from "@elapid/testing";
 import { openWasm } from "@elapid/wasm";
 import { describe, expect, test } from "vitest";
 import { kernels } from "../wasm.ts";
 import { selectiveScanBackward as op } from "./selective-scan.backward.ts";
 
-const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1] } as const;
+const ranges = { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1], seqIdx: [0, 1] } as const;
 const positive = { ...ranges, delta: [0.001, 0.1] } as const;
-const optional = ["D", "z", "deltaBias", "initialState", "mask", "dy", "dfinalState"];
+const optional = ["D", "z", "deltaBias", "initialState", "mask", "seqIdx", "dy", "dfinalState"];
 const attributes = { deltaSoftplus: true };
 const small = scanSizes({ batch: 2, time: 39, inner: 5, state: 3 });
 const large = scanSizes({ batch: 3, time: 65, inner: 65, state: 16 });
@@ -28,13 +30,23 @@ const shapes = [
   large,
 ].map((sizes) => scanSizes(sizes));
 
+const forms: readonly Forms[] = [
+  { B: { groups: 2 }, C: { groups: 2 } },
+  { B: { groups: 2 }, C: { groups: 3 } },
+  { B: { groups: 2 }, C: "variable" },
+  { B: "constant", C: "variable" },
+  { B: "variable", C: "constant" },
+  { B: "constant", C: "constant" },
+  { B: { groups: 24 }, C: "constant" },
+];
+
 describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
   describe.each(shapes)("at B$batch T$time E$inner N$state", (sizes) => {
     test("matches the reference with everything", () =>
       expectMatchesReference(run, {
         op,
         sizes,
-        inputs: randomInputs(op, sizes, { seed: 1, ranges, without: ["seqIdx"] }),
+        inputs: randomInputs(op, sizes, { seed: 1, ranges }),
         attributes,
       }));
 
@@ -45,7 +57,7 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
         inputs: randomInputs(op, sizes, {
           seed: 2,
           ranges: positive,
-          without: optional.filter((name) => name !== "dy").concat("seqIdx"),
+          without: optional.filter((name) => name !== "dy"),
         }),
       }));
   });
@@ -54,17 +66,38 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
     expectMatchesReference(run, {
       op,
       sizes: small,
-      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left, "seqIdx"] }),
+      inputs: randomInputs(op, small, { seed: 3, ranges, without: [left] }),
       attributes,
     }),
   );
+
+  test("nothing of a packed sequence reaches what belongs to another one, NaN included", async () => {
+    const sizes = scanSizes({ ...small, batch: 1 });
+    const seqIdx = Float32Array.from({ length: sizes.time }, (_, t) => Number(t >= 35));
+    const { u, dy, ...others } = randomInputs(op, sizes, { seed: 10, ranges, without: ["mask"] });
+    const clean = await run(op, sizes, { ...others, u, dy, seqIdx }, attributes);
+    const first = { from: 0, to: 35 * sizes.inner };
+    const second = { from: first.to, to: u.length };
+    for (const [spoilt, other] of [
+      [first, second],
+      [second, first],
+    ]) {
+      const spoil = (values: Float32Array) =>
+        values.map((value, i) => (i >= spoilt.from && i < spoilt.to ? NaN : value));
+      const actual = await run(op, sizes, { ...others, u: spoil(u), dy: spoil(dy), seqIdx }, attributes);
+      for (const name of ["du", "ddelta", "dz"]) {
+        const kept = (values: Float32Array) => values.slice(other.from, other.to);
+        expect(kept(actual[name]), name).toEqual(kept(clean[name]));
+      }
+    }
+  });
 
   test("stays exact where steps are large and where they are tiny", async () => {
     for (const delta of [
       [15, 60],
       [-30, -12],
     ] as const) {
-      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask", "seqIdx"] });
+      const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, delta }, without: ["mask"] });
       await expectMatchesReference(run, { op, sizes: small, inputs, attributes });
     }
   });
@@ -72,7 +105,7 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
   test("whatever stands in padding is not looked at, NaN included", async () => {
     const sizes = scanSizes({ ...small, batch: 1 });
     const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 || t === 38 ? 0 : 1));
-    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges, without: ["seqIdx"] }), mask };
+    const inputs = { ...randomInputs(op, sizes, { seed: 5, ranges }), mask };
     const spoilt = Object.fromEntries(
       Object.entries(inputs).map(([name, values]) => {
         if (!["u", "delta", "B", "C", "z", "dy"].includes(name)) return [name, values];
@@ -85,7 +118,7 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
 
   test("with no steps hands the gradient of the state on as it is", async () => {
     const sizes = scanSizes({ ...small, time: 0 });
-    const inputs = randomInputs(op, sizes, { seed: 6, without: ["seqIdx"] });
+    const inputs = randomInputs(op, sizes, { seed: 6 });
     const { dinitialState, dA } = await run(op, sizes, inputs);
     expect(dinitialState).toEqual(inputs.dfinalState);
     expect(dA).toEqual(new Float32Array(dA.length));
@@ -95,13 +128,31 @@ describe.each(backends())("gradient of selectiveScan on $name", ({ run }) => {
     expectNaNsOfReference(run, {
       op,
       sizes: small,
-      inputs: randomInputs(op, small, { seed: 7, ranges, without: ["seqIdx"] }),
+      inputs: randomInputs(op, small, { seed: 7, ranges }),
       attributes,
     }));
 
   test("has the same bits twice", async () => {
-    const inputs = randomInputs(op, small, { seed: 9, ranges, without: ["seqIdx"] });
+    const inputs = randomInputs(op, small, { seed: 9, ranges });
     expect(await run(op, small, inputs, attributes)).toEqual(await run(op, small, inputs, attributes));
+  });
+});
+
+describe.each(wasmBackends())("gradient of selectiveScan on $name", ({ run }) => {
+  test.each(forms)("matches the reference with B $B and C $C", async ({ B, C }) => {
+    for (const dims of [
+      { batch: 2, time: 19, inner: 24, state: 5 },
+      { batch: 1, time: 37, inner: 216, state: 16 },
+      { batch: 3, time: 1, inner: 24, state: 3 },
+    ]) {
+      const sizes = scanSizes(dims, { B, C });
+      await expectMatchesReference(run, {
+        op,
+        sizes,
+        inputs: randomInputs(op, sizes, { seed: 5, ranges }),
+        attributes,
+      });
+    }
   });
 });
 
@@ -109,7 +160,7 @@ test("the gradient of selectiveScan has the same bits on any number of threads",
   expectSameBitsOnThreads({
     op,
     sizes: large,
-    inputs: randomInputs(op, large, { seed: 8, ranges, without: ["seqIdx"] }),
+    inputs: randomInputs(op, large, { seed: 8, ranges }),
     attributes,
   }));
 

@@ -4,8 +4,8 @@ import { selectiveScanReference } from "./selective-scan.reference.ts";
 import { checkRows, withGroups } from "./shared-rows.ts";
 
 /**
- * Declaration of `selectiveScan`, with `B` and `C` in one form. Each of their sizes but the last may be smaller than that
- * of the scan, and rows are shared then: `batchB` and `timeB` are those of `u` or 1, and `groupsB` divides `inner`.
+ * Declaration of `selectiveScan`, with `B` and `C` in one form. Before "state" their sizes are those of `batch`, `time` and
+ * a number of groups that divides `inner`; or, if they are constant, 1, 1 and `inner`.
  */
 export const selectiveScanOp = defineOp({
   name: "selective-scan",

@@ -1,11 +1,14 @@
 import { formatShape, type Tensor } from "@elapid/tensor";
 
-/** Sizes of a scan's channels and steps, and of its `B` and `C`, each of which may be 1 or fewer where entries share. */
+/** Sizes of a scan's channels and steps, and of its `B` and `C`. */
 export type ScanDims = Readonly<
   Record<"batch" | "time" | "inner" | "batchB" | "timeB" | "groupsB" | "batchC" | "timeC" | "groupsC", number>
 >;
 
-/** Of `B` or `C`: how many sequences, steps and groups of channels have rows of their own. */
+/**
+ * Sizes of `B` or `C` before "state": `[batch, time, groups]`, so that a group of channels has a row of its own at each
+ * step, or, where they are constant, `[1, 1, inner]`, a row a channel.
+ */
 export type Extents = readonly [batch: number, time: number, groups: number];
 
 export const extentsOfB = ({ batchB, timeB, groupsB }: ScanDims): Extents => [batchB, timeB, groupsB];
@@ -16,16 +19,26 @@ export function sharedRow([batch, time, groups]: Extents, inner: number, b: numb
   return ((b % batch) * time + (t % time)) * groups + Math.floor(e / (inner / groups));
 }
 
-/** Whether every step of every sequence has one row of `B` and one of `C` for all channels, as models have it. */
-export function isSharedByChannels(dims: ScanDims): boolean {
-  return [extentsOfB(dims), extentsOfC(dims)].every(
-    ([batch, time, groups]) => batch === dims.batch && time === dims.time && groups === 1,
-  );
+/** How many groups of channels have rows of their own at each step; 0 if rows are constant. */
+export function groupsPerStep([batch, time, groups]: Extents, inner: number): number {
+  return batch === 1 && time === 1 && groups === inner ? 0 : groups;
+}
+
+/** How many neighbouring channels share all rows of each step. */
+export function familyOf(dims: ScanDims): number {
+  const groups = [extentsOfB(dims), extentsOfC(dims)].map((extents) => groupsPerStep(extents, dims.inner) || 1);
+  return dims.inner / leastCommonMultiple(groups[0], groups[1]) || 1;
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [divisor, rest] = [a, b];
+  while (rest > 0) [divisor, rest] = [rest, divisor % rest];
+  return (a / divisor) * b;
 }
 
 /**
- * `B` or `C` of a call as "batch time groups" and the `entry` behind, "state" or "state complex": constant ones come
- * as "inner", variable ones as "batch time". What a row is shared by has the size 1.
+ * `B` or `C` of a call as "batch time groups" and the `entry` behind, "state" or "state complex". Variable ones come as
+ * "batch time", one group; constant ones as "inner", which becomes "1 1 inner".
  *
  * @throws TypeError if it is none of these.
  */
@@ -52,21 +65,21 @@ export function withGroups(op: string, name: "B" | "C", tensor: Tensor, A: Tenso
 /**
  * Checks what the shapes of `B` and `C` have to do with those of the channels and steps.
  *
- * @throws TypeError if they have another batch or time than `u`, and not 1.
+ * @throws TypeError if they have another batch or time than `u`, and are not constant.
  * @throws RangeError if the channels cannot be shared out to the groups evenly.
  */
 export function checkRows(op: string, dims: ScanDims): void {
-  for (const [name, [batch, time, groups]] of [
+  for (const [name, extents] of [
     ["B", extentsOfB(dims)],
     ["C", extentsOfC(dims)],
   ] as const) {
+    if (groupsPerStep(extents, dims.inner) === 0) continue;
+    const [batch, time, groups] = extents;
     for (const [dim, size, own] of [
       ["batch", dims.batch, batch],
       ["time", dims.time, time],
     ] as const) {
-      if (own !== size && own !== 1) {
-        throw new TypeError(`Cannot run "${op}": "${dim}" is ${size} in u but ${own} in ${name}`);
-      }
+      if (own !== size) throw new TypeError(`Cannot run "${op}": "${dim}" is ${size} in u but ${own} in ${name}`);
     }
     if (dims.inner % groups !== 0) {
       throw new RangeError(
