@@ -6,7 +6,11 @@ import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wasm.ts";
 import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
 import { mamba3StepsBackwardKernel, mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
-import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wasm.ts";
+import {
+  complexSelectiveScanBackwardKernel,
+  selectiveScanBackwardKernel,
+} from "./selective-scan/selective-scan.backward.wasm.ts";
+import { complexSelectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { ssdChunkedBackward } from "./ssd/ssd.chunked.backward.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
@@ -17,6 +21,8 @@ export const kernels = [
   causalConv1dBackwardKernel,
   rollKernel,
   selectiveScanBackwardKernel,
+  complexSelectiveScanForward,
+  complexSelectiveScanBackwardKernel,
   mamba3Forward,
   mamba3BackwardKernel,
   mamba3StepsKernel,

@@ -2,7 +2,8 @@
  * Theta of a step, and the pairs of vectors turned by it and back, four pairs at a time. Theta is added up in 64 bits and brought to
  * the nearest quarter turn in them; only the rest, at most an eighth of a turn, is rounded to 32.
  */
-import { highHalf, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
+import { cosOfRest, sinOfRest } from "../../../wasm/src/snippets/angle.as.ts";
+import { highHalf, joined, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
 import { exp } from "../../../wasm/src/snippets/exp.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, gather4, load4, scatter4 } from "../../../wasm/src/snippets/memory.as.ts";
@@ -97,12 +98,6 @@ function withinTurn(angle: v128): v128 {
   return f64x2.sub(angle, f64x2.mul(turn, f64x2.floor(f64x2.div(angle, turn))));
 }
 
-/** Four numbers of two vectors of 64-bit numbers, in 32 bits. */
-@inline
-function joined(low: v128, high: v128): v128 {
-  return i64x2.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
-}
-
 /** Within 2 ulp; polynomial of Cephes below 0.625, where `1 - 2 / (1 + exp(2x))` would lose digits. */
 @inline
 export function tanh(x: v128): v128 {
@@ -115,22 +110,4 @@ export function tanh(x: v128): v128 {
   const one = f32x4.splat(1);
   const far = f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(one, exp(f32x4.add(x, x)))));
   return v128.bitselect(near, far, f32x4.lt(f32x4.abs(x), f32x4.splat(0.625)));
-}
-
-/** Sine up to an eighth of a turn either way, within 1 ulp; polynomial of Cephes. */
-@inline
-function sinOfRest(x: v128): v128 {
-  const square = f32x4.mul(x, x);
-  let p = madd(f32x4.splat(-1.9515295891e-4), square, f32x4.splat(8.3321608736e-3));
-  p = madd(p, square, f32x4.splat(-1.6666654611e-1));
-  return madd(f32x4.mul(p, square), x, x);
-}
-
-/** Cosine up to an eighth of a turn either way, within 1.5 ulp; polynomial of Cephes. */
-@inline
-function cosOfRest(x: v128): v128 {
-  const square = f32x4.mul(x, x);
-  let p = madd(f32x4.splat(2.443315711809948e-5), square, f32x4.splat(-1.388731625493765e-3));
-  p = madd(p, square, f32x4.splat(4.166664568298827e-2));
-  return madd(f32x4.mul(p, square), square, madd(f32x4.splat(-0.5), square, f32x4.splat(1)));
 }

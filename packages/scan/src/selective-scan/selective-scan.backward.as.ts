@@ -27,12 +27,13 @@ const CHANNELS = 32;
 const CHUNK = 32;
 
 /**
+ * Complex numbers lie in rows with their real and imaginary parts in turn, and in lanes with a vector for each.
  * `groupsB` and `groupsC` are numbers of groups at each step, or 0 where rows are constant. A unit is within `family`
  * channels, which share the rows of each step; there are `blocks` of them to a sequence.
  */
 export function selectiveScanBackward(
   begin: i32, end: i32, scratch: usize,
-  batch: i32, time: i32, inner: i32, state: i32, groupsB: i32, groupsC: i32, family: i32, blocks: i32,
+  batch: i32, time: i32, inner: i32, state: i32, complex: i32, groupsB: i32, groupsC: i32, family: i32, blocks: i32,
   u: usize, delta: usize, A: usize, B: usize, C: usize,
   D: usize, z: usize, deltaBias: usize, initialState: usize, mask: usize, seqIdx: usize, dy: usize, dfinalState: usize,
   du: usize, ddelta: usize, dz: usize, dinitialState: usize,
@@ -40,8 +41,9 @@ export function selectiveScanBackward(
 ): void {
   const blocksOfFamily = (family + CHANNELS - 1) / CHANNELS;
   const chunks = (time + CHUNK - 1) / CHUNK;
-  const size = CHANNELS * state;
-  const lane = 4 * state; // elements of four channels
+  const width = complex ? 2 * state : state; // numbers of a channel's state
+  const size = CHANNELS * width;
+  const lane = 4 * width; // elements of four channels
 
   const rates = scratch;
   const g = at(rates, size);
@@ -66,8 +68,8 @@ export function selectiveScanBackward(
   // constant rows are held for all channels of the unit, those of a step for four channels and every step of a chunk
   const apartB = groupsB ? lane : 0;
   const apartC = groupsC ? lane : 0;
-  const stepB = groupsB * state; // from a step's row to the next one's
-  const stepC = groupsC * state;
+  const stepB = groupsB * width; // from a step's row to the next one's
+  const stepC = groupsC * width;
   const inGroupB = groupsB ? blocks / groupsB : blocks; // blocks
   const inGroupC = groupsC ? blocks / groupsC : blocks;
 
@@ -77,34 +79,34 @@ export function selectiveScanBackward(
     const start = (block / blocksOfFamily) * family;
     const first = start + (block % blocksOfFamily) * CHANNELS;
     const last = min(first + CHANNELS, start + family);
-    const channels = (b * inner + first) * state;
-    const groupRowB = at(B, (block / inGroupB) * state);
-    const groupRowC = at(C, (block / inGroupC) * state);
-    const shareB = at(partialB, (block % inGroupB) * batch * time * stepB + (block / inGroupB) * state);
-    const shareC = at(partialC, (block % inGroupC) * batch * time * stepC + (block / inGroupC) * state);
+    const channels = (b * inner + first) * width;
+    const groupRowB = at(B, (block / inGroupB) * width);
+    const groupRowC = at(C, (block / inGroupC) * width);
+    const shareB = at(partialB, (block % inGroupB) * batch * time * stepB + (block / inGroupB) * width);
+    const shareC = at(partialC, (block % inGroupC) * batch * time * stepC + (block / inGroupC) * width);
 
-    toLanes(at(A, first * state), rates, last - first, state, state);
-    if (initialState) toLanes(at(initialState, channels), borders, last - first, state, state);
+    toLanes(at(A, first * width), rates, last - first, width, width);
+    if (initialState) toLanes(at(initialState, channels), borders, last - first, width, width);
     else memory.fill(borders, 0, (<usize>size) << 2);
-    if (dfinalState) toLanes(at(dfinalState, channels), g, last - first, state, state);
+    if (dfinalState) toLanes(at(dfinalState, channels), g, last - first, width, width);
     else memory.fill(g, 0, (<usize>size) << 2);
     memory.fill(skipSums, 0, (<usize>(2 * CHANNELS + 3 * size)) << 2); // and all up to steps
-    if (!groupsB) toLanes(at(B, first * state), rowsB, last - first, state, state);
-    if (!groupsC) toLanes(at(C, first * state), rowsC, last - first, state, state);
+    if (!groupsB) toLanes(at(B, first * width), rowsB, last - first, width, width);
+    if (!groupsC) toLanes(at(C, first * width), rowsC, last - first, width, width);
     if (kinds) stepKinds(mask ? at(mask, b * time) : 0, seqIdx ? at(seqIdx, b * time) : 0, time, kinds);
 
     for (let chunk = 0; chunk < chunks - 1; chunk++) {
       const row = b * time + chunk * CHUNK;
-      if (groupsB) spread(at(groupRowB, row * stepB), stepB, rowsB, state, CHUNK);
+      if (groupsB) spread(at(groupRowB, row * stepB), stepB, rowsB, width, CHUNK);
       for (let e = first; e < last; e += 4) {
         const count = last - e;
-        const place = (e - first) * state;
+        const place = (e - first) * width;
         const border = at(borders, chunk * size + place);
         stepSizes(at(delta, row * inner + e), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, CHUNK, steps, 0);
         memory.copy(states, border, (<usize>lane) << 2);
         advance(
           states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), groupsB ? rowsB : at(rowsB, place), apartB,
-          kinds ? at(kinds, chunk * CHUNK) : 0, inner, state, count, CHUNK,
+          kinds ? at(kinds, chunk * CHUNK) : 0, inner, complex, width, count, CHUNK,
         );
         memory.copy(at(border, size), at(states, CHUNK * lane), (<usize>lane) << 2);
       }
@@ -114,38 +116,38 @@ export function selectiveScanBackward(
       const row = b * time + chunk * CHUNK;
       const length = min(CHUNK, time - chunk * CHUNK);
       const kindsHere = kinds ? at(kinds, chunk * CHUNK) : 0;
-      if (groupsB) spread(at(groupRowB, row * stepB), stepB, rowsB, state, length);
-      if (groupsC) spread(at(groupRowC, row * stepC), stepC, rowsC, state, length);
+      if (groupsB) spread(at(groupRowB, row * stepB), stepB, rowsB, width, length);
+      if (groupsC) spread(at(groupRowC, row * stepC), stepC, rowsC, width, length);
       memory.fill(sumsB, 0, (<usize>(2 * CHUNK * lane)) << 2); // and sumsC
       for (let e = first; e < last; e += 4) {
         const count = last - e;
         const here = row * inner + e;
-        const place = (e - first) * state;
+        const place = (e - first) * width;
         const laneB = groupsB ? rowsB : at(rowsB, place);
         const laneC = groupsC ? rowsC : at(rowsC, place);
         stepSizes(at(delta, here), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, length, steps, slopes);
         memory.copy(states, at(borders, chunk * size + place), (<usize>lane) << 2);
         advance(
-          states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, state, count, length,
+          states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
         );
         retreat(
           states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
           at(skipSums, e - first), at(biasSums, e - first),
           at(u, here), laneB, laneC, apartB, apartC, D ? at(D, e) : 0, z ? at(z, here) : 0, kindsHere,
-          dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, state, count, length,
+          dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, complex, width, count, length,
         );
-        addTo(at(rateSums, place), chunkSums, state);
-        if (!groupsB) moveTo(at(ownSumsB, place), sumsB, state);
-        if (!groupsC) moveTo(at(ownSumsC, place), sumsC, state);
+        addTo(at(rateSums, place), chunkSums, width);
+        if (!groupsB) moveTo(at(ownSumsB, place), sumsB, width);
+        if (!groupsC) moveTo(at(ownSumsC, place), sumsC, width);
       }
-      if (groupsB) sumLanes(sumsB, at(shareB, row * stepB), stepB, state, length);
-      if (groupsC) sumLanes(sumsC, at(shareC, row * stepC), stepC, state, length);
+      if (groupsB) sumLanes(sumsB, at(shareB, row * stepB), stepB, width, length);
+      if (groupsC) sumLanes(sumsC, at(shareC, row * stepC), stepC, width, length);
     }
 
-    fromLanes(g, at(dinitialState, channels), last - first, state, state);
-    fromLanes(rateSums, at(partialA, channels), last - first, state, state);
-    if (!groupsB) fromLanes(ownSumsB, at(partialB, channels), last - first, state, state);
-    if (!groupsC) fromLanes(ownSumsC, at(partialC, channels), last - first, state, state);
+    fromLanes(g, at(dinitialState, channels), last - first, width, width);
+    fromLanes(rateSums, at(partialA, channels), last - first, width, width);
+    if (!groupsB) fromLanes(ownSumsB, at(partialB, channels), last - first, width, width);
+    if (!groupsC) fromLanes(ownSumsC, at(partialC, channels), last - first, width, width);
     memory.copy(at(partialD, b * inner + first), skipSums, (<usize>(last - first)) << 2);
     memory.copy(at(partialBias, b * inner + first), biasSums, (<usize>(last - first)) << 2);
   }

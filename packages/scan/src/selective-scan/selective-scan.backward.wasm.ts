@@ -1,5 +1,6 @@
-import { defineKernel } from "@elapid/wasm";
+import { defineKernel, type KernelDefinition } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { complexSelectiveScanBackward } from "./complex-selective-scan.backward.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { extentsOfB, extentsOfC, familyOf, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
@@ -9,7 +10,10 @@ const CHUNK = 32;
 /** Columns of a unit of `sumRows`. */
 const COLUMNS = 64;
 
-type Sizes = ScanDims & { readonly state: number };
+/** Complex numbers count as two. */
+type Sizes = ScanDims & { readonly state: number; readonly complex?: number };
+
+const widthOf = ({ state, complex = 1 }: Sizes) => state * complex;
 
 const groupsOfB = (dims: Sizes) => groupsPerStep(extentsOfB(dims), dims.inner);
 const groupsOfC = (dims: Sizes) => groupsPerStep(extentsOfC(dims), dims.inner);
@@ -18,14 +22,14 @@ const blocksOf = (dims: Sizes) => (dims.inner / familyOf(dims)) * Math.ceil(fami
 
 /** Partial sums: so many of each size, which is that of the output. */
 const partials = {
-  dA: { rows: ({ batch }: Sizes) => batch, size: ({ inner, state }: Sizes) => inner * state },
+  dA: { rows: ({ batch }: Sizes) => batch, size: (dims: Sizes) => dims.inner * widthOf(dims) },
   dB: {
     rows: (dims: Sizes) => (groupsOfB(dims) === 0 ? dims.batch : blocksOf(dims) / groupsOfB(dims)),
-    size: ({ batchB, timeB, groupsB, state }: Sizes) => batchB * timeB * groupsB * state,
+    size: (dims: Sizes) => dims.batchB * dims.timeB * dims.groupsB * widthOf(dims),
   },
   dC: {
     rows: (dims: Sizes) => (groupsOfC(dims) === 0 ? dims.batch : blocksOf(dims) / groupsOfC(dims)),
-    size: ({ batchC, timeC, groupsC, state }: Sizes) => batchC * timeC * groupsC * state,
+    size: (dims: Sizes) => dims.batchC * dims.timeC * dims.groupsC * widthOf(dims),
   },
   dD: { rows: ({ batch }: Sizes) => batch, size: ({ inner }: Sizes) => inner },
   ddeltaBias: { rows: ({ batch }: Sizes) => batch, size: ({ inner }: Sizes) => inner },
@@ -38,6 +42,10 @@ function bytesOf(name: Summed, dims: Sizes): number {
   const rows = partials[name].rows(dims);
   return rows === 1 ? 0 : rows * partials[name].size(dims) * 4;
 }
+
+type Forward = "u" | "delta" | "A" | "B" | "C" | "D" | "z" | "deltaBias" | "initialState" | "mask" | "seqIdx";
+type Input = Forward | "dy" | "dfinalState";
+type Output = Summed | "du" | "ddelta" | "dz" | "dinitialState";
 
 interface SumCall {
   readonly dims: Sizes;
@@ -65,26 +73,28 @@ const sumPass = (name: Summed) => ({
   ],
 });
 
-export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
+const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output> = {
   module: kernels,
   entry: "selectiveScanBackward",
   units: (dims) => dims.batch * blocksOf(dims),
   // exponentials cost about as much as ten multiply-adds
-  cost: (dims) => dims.time * Math.min(CHANNELS, familyOf(dims)) * dims.state * 35,
+  cost: (dims) => dims.time * Math.min(CHANNELS, familyOf(dims)) * widthOf(dims) * 35,
   workspace: (dims) => summed.reduce((bytes, name) => bytes + bytesOf(name, dims), 0),
-  scratch: ({ time, state }) => {
+  scratch: (dims) => {
+    const width = widthOf(dims);
     // A, the gradient of the state, sums of dA, dB and dC; sums of dD, of the bias
-    const perChannel = 5 * state + 2;
+    const perChannel = 5 * width + 2;
     // steps and slopes; B, C, their sums, decays, states; the state before all, the chunk's dA, zeros
-    const perLane = 2 * CHUNK + (6 * CHUNK + 3) * state;
-    const borders = Math.max(1, Math.ceil(time / CHUNK)) * state;
-    return (CHANNELS * (perChannel + borders) + 4 * perLane + time) * 4;
+    const perLane = 2 * CHUNK + (6 * CHUNK + 3) * width;
+    const borders = Math.max(1, Math.ceil(dims.time / CHUNK)) * width;
+    return (CHANNELS * (perChannel + borders) + 4 * perLane + dims.time) * 4;
   },
   args: (call) => [
     call.dims.batch,
     call.dims.time,
     call.dims.inner,
     call.dims.state,
+    Number(call.dims.complex === 2),
     groupsOfB(call.dims),
     groupsOfC(call.dims),
     familyOf(call.dims),
@@ -110,4 +120,7 @@ export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, {
     Number(call.attributes.deltaSoftplus),
   ],
   passes: summed.map(sumPass),
-});
+};
+
+export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backward);
+export const complexSelectiveScanBackwardKernel = defineKernel(complexSelectiveScanBackward, backward);

@@ -2,7 +2,7 @@
  * Selective scan, one pass over time for any number of tokens. A unit is up to sixteen neighbouring channels of one
  * sequence: their elements of a step share a cache line. Four channels are computed at once, a lane each, and the sum
  * over the state runs in order within a lane. The unit's states and rows of `A`, turned to `state channel`, stay in
- * scratch and in the cache, 128 bytes a state.
+ * scratch and in the cache, 128 bytes a number of the state.
  *
  * Rows of `B` and `C` that four channels share are read as they are. Others are turned to lanes too, into 128 bytes a
  * state more: once for all steps where they are constant, else at every step.
@@ -10,9 +10,10 @@
  * Work: an exponential and three multiply-adds for each `batch · time · inner · state`, some 40 instructions for four
  * of them; memory traffic is that of the inputs and outputs, once.
  */
+import { polarTo } from "../../../wasm/src/snippets/angle.as.ts";
 import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
-import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
@@ -20,22 +21,27 @@ import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
 const CHANNELS = 16;
 const LOG2_E: f32 = 1.4426950408889634;
 
-/** `groupsB` and `groupsC` are numbers of groups at each step, or 0 where rows are constant. */
+/**
+ * Complex numbers lie in rows with their real and imaginary parts in turn, and in lanes with a vector for each.
+ * `groupsB` and `groupsC` are numbers of groups at each step, or 0 where rows are constant.
+ */
 export function selectiveScanForward(
   begin: i32, end: i32, scratch: usize,
-  time: i32, inner: i32, state: i32, groupsB: i32, groupsC: i32,
+  time: i32, inner: i32, state: i32, complex: i32, groupsB: i32, groupsC: i32,
   u: usize, delta: usize, A: usize, B: usize, C: usize,
   D: usize, z: usize, deltaBias: usize, initialState: usize, mask: usize, seqIdx: usize,
   y: usize, finalState: usize,
   deltaSoftplus: i32,
 ): void {
   const blocks = (inner + CHANNELS - 1) / CHANNELS;
-  const size = CHANNELS * state;
+  const width = complex ? 2 * state : state; // numbers of a channel's state
+  const size = CHANNELS * width;
   const h = scratch;
   const rates = at(scratch, size);
   const ownB = at(rates, size);
   const ownC = at(ownB, size);
   const steps = at(ownC, size);
+  const decays = at(steps, CHANNELS);
   const zero = f32x4.splat(0);
   const inGroupB = groupsB ? inner / groupsB : 1;
   const inGroupC = groupsC ? inner / groupsC : 1;
@@ -45,21 +51,21 @@ export function selectiveScanForward(
     const b = unit / blocks;
     const first = (unit % blocks) * CHANNELS;
     const last = min(first + CHANNELS, inner);
-    const channels = (b * inner + first) * state;
+    const channels = (b * inner + first) * width;
     const bias = deltaBias ? at(deltaBias, first) : 0;
     let begun = false;
     let sequence = 0;
 
-    toLanes(at(A, first * state), rates, last - first, state, state);
-    if (initialState) toLanes(at(initialState, channels), h, last - first, state, state);
+    toLanes(at(A, first * width), rates, last - first, width, width);
+    if (initialState) toLanes(at(initialState, channels), h, last - first, width, width);
     else memory.fill(h, 0, (<usize>size) << 2);
-    if (!groupsB) spread(B, ownB, first, last, 1, state);
-    if (!groupsC) spread(C, ownC, first, last, 1, state);
+    if (!groupsB) spread(B, ownB, first, last, 1, width);
+    if (!groupsC) spread(C, ownC, first, last, 1, width);
 
     for (let t = 0; t < time; t++) {
       const row = b * time + t;
-      const Bt = at(B, row * groupsB * state);
-      const Ct = at(C, row * groupsC * state);
+      const Bt = at(B, row * groupsB * width);
+      const Ct = at(C, row * groupsC * width);
       const ignored = mask != 0 && load<i32>(at(mask, row)) == 0;
       if (seqIdx != 0 && !ignored) {
         const id = load<i32>(at(seqIdx, row));
@@ -70,8 +76,8 @@ export function selectiveScanForward(
       if (!ignored) {
         stepSizes(at(delta, row * inner + first), bias, deltaSoftplus, last - first, steps);
         if (!shared) {
-          if (groupsB) spread(Bt, ownB, first, last, inGroupB, state);
-          if (groupsC) spread(Ct, ownC, first, last, inGroupC, state);
+          if (groupsB) spread(Bt, ownB, first, last, inGroupB, width);
+          if (groupsC) spread(Ct, ownC, first, last, inGroupC, width);
         }
       }
       for (let e = first; e < last; e += 4) {
@@ -88,15 +94,17 @@ export function selectiveScanForward(
 
         // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
         const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
-        const place = (e - first) * state;
-        out = shared
-          ? step(true, at(h, place), at(rates, place), at(Bt, groupOf(e, inGroupB) * state), at(Ct, groupOf(e, inGroupC) * state), d2, drive, out, state)
-          : step(false, at(h, place), at(rates, place), at(ownB, place), at(ownC, place), d2, drive, out, state);
+        const place = (e - first) * width;
+        const rowB = shared ? at(Bt, groupOf(e, inGroupB) * width) : at(ownB, place);
+        const rowC = shared ? at(Ct, groupOf(e, inGroupC) * width) : at(ownC, place);
+        if (complex) out = complexStep(shared, decays, at(h, place), at(rates, place), rowB, rowC, d, d2, drive, out, width);
+        else if (shared) out = step(true, at(h, place), at(rates, place), rowB, rowC, d2, drive, out, width);
+        else out = step(false, at(h, place), at(rates, place), rowB, rowC, d2, drive, out, width);
         if (z) out = f32x4.mul(out, silu(load4(at(z, here), count)));
         store4(at(y, here), out, count);
       }
     }
-    fromLanes(h, at(finalState, channels), last - first, state, state);
+    fromLanes(h, at(finalState, channels), last - first, width, width);
   }
 }
 
@@ -161,6 +169,26 @@ function step(
     out = madd(entry(shared, C, n), hn, out);
   }
   return out;
+}
+
+/** As `step`, in complex numbers, of which a state has `width / 2`. There is room for one decay at `decays`. */
+function complexStep(
+  shared: bool, decays: usize, h: usize, rates: usize, B: usize, C: usize, d: v128, d2: v128, drive: v128, out: v128, width: i32,
+): v128 {
+  let sum = f32x4.splat(0);
+  for (let n = 0; n < width; n += 2, h += 32, rates += 32) {
+    polarTo(decays, exp2Decay(f32x4.mul(d2, v128.load(rates))), d, v128.load(rates, 16));
+    const decayRe = v128.load(decays);
+    const decayIm = v128.load(decays, 16);
+    const re = v128.load(h);
+    const im = v128.load(h, 16);
+    const nextRe = madd(decayRe, re, nmadd(decayIm, im, f32x4.mul(drive, entry(shared, B, n))));
+    const nextIm = madd(decayRe, im, madd(decayIm, re, f32x4.mul(drive, entry(shared, B, n + 1))));
+    v128.store(h, nextRe);
+    v128.store(h, nextIm, 16);
+    sum = madd(entry(shared, C, n), nextRe, nmadd(entry(shared, C, n + 1), nextIm, sum));
+  }
+  return madd(f32x4.splat(2), sum, out);
 }
 
 /** Entry `n` of a row for all lanes, or of four rows in lanes. */

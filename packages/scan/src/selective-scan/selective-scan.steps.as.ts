@@ -3,8 +3,9 @@
  * their gradients are in lanes too; those of a step and the next lie `apartB` or `apartC` elements apart, 0 where they are
  * constant.
  */
+import { polarTo } from "../../../wasm/src/snippets/angle.as.ts";
 import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
-import { madd } from "../../../wasm/src/snippets/madd.as.ts";
+import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { BEGINNING, ORDINARY, PADDING } from "./step-kind.as.ts";
@@ -14,9 +15,9 @@ const LOG2_E: f32 = 1.4426950408889634;
 /** States of four channels after every step, from the one that `states` begins with, and every decay. */
 export function advance(
   states: usize, decays: usize, steps: usize, zeros: usize, rates: usize, u: usize, B: usize, apartB: i32, kinds: usize,
-  inner: i32, state: i32, count: i32, length: i32,
+  inner: i32, complex: i32, width: i32, count: i32, length: i32,
 ): void {
-  const vectors = (<usize>state) << 4;
+  const vectors = (<usize>width) << 4;
   for (let t = 0; t < length; t++, states += vectors, decays += vectors) {
     const kind = kinds ? load<i32>(at(kinds, t)) : ORDINARY;
     if (kind == PADDING) {
@@ -31,8 +32,21 @@ export function advance(
     const Bt = at(B, t * apartB);
     let n = 0;
     let place: usize = 0;
+    if (complex) {
+      for (; place < vectors; place += 32) {
+        const decay = decays + place;
+        polarTo(decay, exp2Decay(f32x4.mul(d2, v128.load(rates + place))), d, v128.load(rates + place, 16));
+        const re = v128.load(before + place);
+        const im = v128.load(before + place, 16);
+        const inputRe = f32x4.mul(drive, v128.load(Bt + place));
+        const inputIm = f32x4.mul(drive, v128.load(Bt + place, 16));
+        v128.store(states + place + vectors, madd(v128.load(decay), re, nmadd(v128.load(decay, 16), im, inputRe)));
+        v128.store(states + place + vectors, madd(v128.load(decay), im, madd(v128.load(decay, 16), re, inputIm)), 16);
+      }
+      continue;
+    }
     // two at a time, as they share the constants of the power of two
-    for (; n + 2 <= state; n += 2, place += 32) {
+    for (; n + 2 <= width; n += 2, place += 32) {
       const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
       const decay1 = exp2Decay(f32x4.mul(d2, v128.load(rates + place, 16)));
       v128.store(decays + place, decay);
@@ -42,7 +56,7 @@ export function advance(
       v128.store(states + place + vectors, madd(decay, v128.load(before + place), input));
       v128.store(states + place + vectors, madd(decay1, v128.load(before + place, 16), input1), 16);
     }
-    if (n < state) {
+    if (n < width) {
       const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
       const input = f32x4.mul(drive, v128.load(Bt + place));
       v128.store(decays + place, decay);
@@ -56,11 +70,11 @@ export function retreat(
   states: usize, decays: usize, steps: usize, slopes: usize, zeros: usize, rates: usize, g: usize,
   chunkSums: usize, sumsB: usize, sumsC: usize, skipSum: usize, biasSum: usize,
   u: usize, B: usize, C: usize, apartB: i32, apartC: i32, D: usize, z: usize, kinds: usize, dy: usize,
-  du: usize, ddelta: usize, dz: usize, inner: i32, state: i32, count: i32, length: i32,
+  du: usize, ddelta: usize, dz: usize, inner: i32, complex: i32, width: i32, count: i32, length: i32,
 ): void {
   const zero = f32x4.splat(0);
   const one = f32x4.splat(1);
-  const vectors = (<usize>state) << 4;
+  const vectors = (<usize>width) << 4;
   const skip = D ? load4(D, count) : zero;
   let skips = zero;
   let biases = zero;
@@ -95,21 +109,55 @@ export function retreat(
     const sumsCt = at(sumsC, t * apartC);
     const row = vectors * <usize>t;
     const before = kind == BEGINNING ? zeros : states + row;
-    for (let n = 0; n < state; n++) {
-      const place = (<usize>n) << 4;
-      const here = row + place;
-      const after = v128.load(states + here + vectors);
-      const c = v128.load(Ct + place);
-      out = madd(c, after, out);
-      v128.store(sumsCt + place, madd(dout, after, v128.load(sumsCt + place)));
-      const gn = madd(dout, c, v128.load(g + place));
-      v128.store(sumsBt + place, madd(gn, drive, v128.load(sumsBt + place)));
-      alongB = madd(gn, v128.load(Bt + place), alongB);
-      const carried = f32x4.mul(gn, v128.load(decays + here));
-      v128.store(g + place, carried);
-      const slope = f32x4.mul(carried, v128.load(before + place));
-      v128.store(chunkSums + place, madd(slope, d, v128.load(chunkSums + place)));
-      alongA = madd(slope, v128.load(rates + place), alongA);
+    if (complex) {
+      const dout2 = f32x4.add(dout, dout);
+      let sum = zero; // half of what the state gives
+      for (let place: usize = 0; place < vectors; place += 32) {
+        const here = row + place;
+        const afterRe = v128.load(states + here + vectors);
+        const afterIm = v128.load(states + here + vectors, 16);
+        const cRe = v128.load(Ct + place);
+        const cIm = v128.load(Ct + place, 16);
+        sum = madd(cRe, afterRe, nmadd(cIm, afterIm, sum));
+        addProduct(sumsCt + place, dout2, afterRe);
+        v128.store(sumsCt + place, nmadd(dout2, afterIm, v128.load(sumsCt + place, 16)), 16);
+        const re = madd(dout2, cRe, v128.load(g + place));
+        const im = nmadd(dout2, cIm, v128.load(g + place, 16));
+        addProduct(sumsBt + place, re, drive);
+        addProduct(sumsBt + place + 16, im, drive);
+        alongB = madd(re, v128.load(Bt + place), madd(im, v128.load(Bt + place, 16), alongB));
+        const decayRe = v128.load(decays + here);
+        const decayIm = v128.load(decays + here, 16);
+        const carriedRe = madd(decayRe, re, f32x4.mul(decayIm, im));
+        const carriedIm = nmadd(decayIm, re, f32x4.mul(decayRe, im));
+        v128.store(g + place, carriedRe);
+        v128.store(g + place, carriedIm, 16);
+        const beforeRe = v128.load(before + place);
+        const beforeIm = v128.load(before + place, 16);
+        const slopeRe = madd(carriedRe, beforeRe, f32x4.mul(carriedIm, beforeIm));
+        const slopeIm = nmadd(carriedRe, beforeIm, f32x4.mul(carriedIm, beforeRe));
+        addProduct(chunkSums + place, slopeRe, d);
+        addProduct(chunkSums + place + 16, slopeIm, d);
+        alongA = madd(slopeRe, v128.load(rates + place), madd(slopeIm, v128.load(rates + place, 16), alongA));
+      }
+      out = madd(f32x4.splat(2), sum, out);
+    } else {
+      for (let n = 0; n < width; n++) {
+        const place = (<usize>n) << 4;
+        const here = row + place;
+        const after = v128.load(states + here + vectors);
+        const c = v128.load(Ct + place);
+        out = madd(c, after, out);
+        addProduct(sumsCt + place, dout, after);
+        const gn = madd(dout, c, v128.load(g + place));
+        addProduct(sumsBt + place, gn, drive);
+        alongB = madd(gn, v128.load(Bt + place), alongB);
+        const carried = f32x4.mul(gn, v128.load(decays + here));
+        v128.store(g + place, carried);
+        const slope = f32x4.mul(carried, v128.load(before + place));
+        addProduct(chunkSums + place, slope, d);
+        alongA = madd(slope, v128.load(rates + place), alongA);
+      }
     }
     if (kind == BEGINNING) memory.fill(g, 0, vectors);
     const dstep = f32x4.mul(madd(alongB, input, alongA), v128.load(at(slopes, t * 4)));
@@ -121,4 +169,10 @@ export function retreat(
   }
   v128.store(skipSum, f32x4.add(v128.load(skipSum), skips));
   v128.store(biasSum, f32x4.add(v128.load(biasSum), biases));
+}
+
+/** Adds `a · b` to a vector. */
+@inline
+function addProduct(to: usize, a: v128, b: v128): void {
+  v128.store(to, madd(a, b, v128.load(to)));
 }

@@ -1,23 +1,30 @@
-import { defineKernel } from "@elapid/wasm";
+import { defineKernel, type KernelDefinition } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
-import { extentsOfB, extentsOfC, groupsPerStep } from "./shared-rows.ts";
+import { extentsOfB, extentsOfC, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
 /** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts`. */
 const CHANNELS = 16;
 
-export const selectiveScanForward = defineKernel(selectiveScanOp, {
+type Sizes = ScanDims & { readonly state: number; readonly complex?: number };
+type Input = "u" | "delta" | "A" | "B" | "C" | "D" | "z" | "deltaBias" | "initialState" | "mask" | "seqIdx";
+type Output = "y" | "finalState";
+
+/** The kernel of both ops; complex numbers count as two. */
+const forward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output> = {
   module: kernels,
   entry: "selectiveScanForward",
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
   // an exponential costs about as much as ten multiply-adds
-  cost: ({ time, state }) => time * CHANNELS * state * 13,
-  // the state, the rows of A, B and C, the step sizes of a row
-  scratch: ({ state }) => (4 * state + 1) * CHANNELS * 4,
-  args: ({ dims, attributes: { deltaSoftplus }, inputs, outputs }) => [
+  cost: ({ time, state, complex = 1 }) => time * CHANNELS * state * complex * 13,
+  // the state, the rows of A, B and C; the step sizes of a row; a decay
+  scratch: ({ state, complex = 1 }) => ((4 * state * complex + 1) * CHANNELS + 8) * 4,
+  args: ({ dims, attributes, inputs, outputs }) => [
     dims.time,
     dims.inner,
     dims.state,
+    Number(dims.complex === 2),
     groupsPerStep(extentsOfB(dims), dims.inner),
     groupsPerStep(extentsOfC(dims), dims.inner),
     inputs.u,
@@ -33,6 +40,9 @@ export const selectiveScanForward = defineKernel(selectiveScanOp, {
     inputs.seqIdx,
     outputs.y,
     outputs.finalState,
-    Number(deltaSoftplus),
+    Number(attributes.deltaSoftplus),
   ],
-});
+};
+
+export const selectiveScanForward = defineKernel(selectiveScanOp, forward);
+export const complexSelectiveScanForward = defineKernel(complexSelectiveScanOp, forward);

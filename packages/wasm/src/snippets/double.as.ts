@@ -17,3 +17,9 @@ export function highHalf(x: v128): v128 {
 export function sumLanes(x: v128): f64 {
   return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1);
 }
+
+/** Four numbers of two vectors of 64-bit numbers, in 32 bits. */
+@inline
+export function joined(low: v128, high: v128): v128 {
+  return i64x2.shuffle(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+}
