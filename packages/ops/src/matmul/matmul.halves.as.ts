@@ -1,4 +1,6 @@
-import { brains4, fewBrains, fewHalves, halves4, widenRow } from "../../../wasm/src/snippets/half.as.ts";
+import {
+  brains4, exponentFactor, fewBrains, fewHalves, quickHalves4, signedBits, widenRow,
+} from "../../../wasm/src/snippets/half.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
@@ -9,14 +11,14 @@ const ROW_BLOCK: i32 = 384 * 1024;
 
 /**
  * One row and f16 weights, in the order of `matmul.row.as.ts`: eight rows of `weight` stream past `x`. Memory traffic is
- * two bytes a weight; a vector of four costs four instructions to widen and one to add.
+ * two bytes a weight; a vector of four takes four instructions to widen, of bf16 two, and one to add.
  */
 export function matmulRowF16(
   begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, inner: i32,
 ): void {
-  for (let o = begin; o < end; o += 4) {
-    fourOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(4, end - o), 0);
+  for (let o = begin; o < end; o += 8) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(8, end - o), false);
   }
 }
 
@@ -25,8 +27,8 @@ export function matmulRowBf16(
   begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, inner: i32,
 ): void {
-  for (let o = begin; o < end; o += 4) {
-    fourOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(4, end - o), 1);
+  for (let o = begin; o < end; o += 8) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(8, end - o), true);
   }
 }
 
@@ -61,34 +63,44 @@ function offsetOf(index: i32): usize {
 }
 
 @inline
-function four(from: usize, brain: i32): v128 {
-  return brain ? brains4(from) : halves4(from);
+function four(from: usize, brain: bool, signed: v128, factor: v128): v128 {
+  return brain ? brains4(from) : quickHalves4(from, signed, factor);
 }
 
 @inline
-function few(from: usize, count: i32, brain: i32): v128 {
+function few(from: usize, count: i32, brain: bool): v128 {
   return brain ? fewBrains(from, count) : fewHalves(from, count);
 }
 
-/** Up to four outputs; a row of `weight` that is not there is taken for the last one that is. `brain` is a constant. */
+/** Up to eight outputs; a row of `weight` that is not there is taken for the last one that is. `brain` is a constant. */
 @inline
-function fourOutputs(
+function eightOutputs(
   x: usize, weight: usize, bias: usize, y: usize,
-  inner: i32, count: i32, brain: i32,
+  inner: i32, count: i32, brain: bool,
 ): void {
+  const signed = signedBits();
+  const factor = exponentFactor();
   const w0 = weight;
   const w1 = weight + offsetOf(min(1, count - 1) * inner);
   const w2 = weight + offsetOf(min(2, count - 1) * inner);
   const w3 = weight + offsetOf(min(3, count - 1) * inner);
-  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const w4 = weight + offsetOf(min(4, count - 1) * inner);
+  const w5 = weight + offsetOf(min(5, count - 1) * inner);
+  const w6 = weight + offsetOf(min(6, count - 1) * inner);
+  const w7 = weight + offsetOf(min(7, count - 1) * inner);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
   const whole = offsetOf(inner & ~3);
   let i: usize = 0; // bytes of a row of weights, half of those of x
   for (; i < whole; i += 8) {
     const a = v128.load(x + i + i);
-    s0 = madd(a, four(w0 + i, brain), s0);
-    s1 = madd(a, four(w1 + i, brain), s1);
-    s2 = madd(a, four(w2 + i, brain), s2);
-    s3 = madd(a, four(w3 + i, brain), s3);
+    s0 = madd(a, four(w0 + i, brain, signed, factor), s0);
+    s1 = madd(a, four(w1 + i, brain, signed, factor), s1);
+    s2 = madd(a, four(w2 + i, brain, signed, factor), s2);
+    s3 = madd(a, four(w3 + i, brain, signed, factor), s3);
+    s4 = madd(a, four(w4 + i, brain, signed, factor), s4);
+    s5 = madd(a, four(w5 + i, brain, signed, factor), s5);
+    s6 = madd(a, four(w6 + i, brain, signed, factor), s6);
+    s7 = madd(a, four(w7 + i, brain, signed, factor), s7);
   }
   const left = inner & 3;
   if (left > 0) {
@@ -97,8 +109,17 @@ function fourOutputs(
     s1 = madd(a, few(w1 + i, left, brain), s1);
     s2 = madd(a, few(w2 + i, left, brain), s2);
     s3 = madd(a, few(w3 + i, left, brain), s3);
+    s4 = madd(a, few(w4 + i, left, brain), s4);
+    s5 = madd(a, few(w5 + i, left, brain), s5);
+    s6 = madd(a, few(w6 + i, left, brain), s6);
+    s7 = madd(a, few(w7 + i, left, brain), s7);
   }
-  let sums = sums4(s0, s1, s2, s3);
-  if (bias != 0) sums = f32x4.add(sums, load4(bias, count));
-  store4(y, sums, count);
+  let low = sums4(s0, s1, s2, s3);
+  let high = sums4(s4, s5, s6, s7);
+  if (bias != 0) {
+    low = f32x4.add(low, load4(bias, count));
+    if (count > 4) high = f32x4.add(high, load4(bias + 16, count - 4));
+  }
+  store4(y, low, count);
+  if (count > 4) store4(y + 16, high, count - 4);
 }

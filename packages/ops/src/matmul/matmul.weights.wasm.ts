@@ -14,6 +14,8 @@ const BLOCK = 32;
 const GROUP = 8;
 /** Bytes of a block of `x` in integers. */
 const DIGITS = { q8: 72, q4: 40 } as const;
+/** Bytes of a block of eight rows of weights, unpacked. */
+const PANEL = 320;
 
 const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
   const common = {
@@ -26,7 +28,7 @@ const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
     defineKernel(matmulOp, {
       ...common,
       entry: dtype === "f16" ? "matmulRowF16" : "matmulRowBf16",
-      grain: 4,
+      grain: 8,
       suits: ({ rows }) => rows === 1,
       args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
     }),
@@ -57,6 +59,7 @@ const blocks = (["q8", "q4"] as const).map((dtype) =>
         entry: dtype === "q8" ? "matmulQ8" : "matmulQ4",
         units: ({ out }) => Math.ceil(out / GROUP),
         cost: ({ rows, in: inner }) => GROUP * rows * inner,
+        scratch: ({ in: inner }) => Math.ceil(inner / BLOCK) * PANEL,
         args: ({ dims: { rows, in: inner, out }, inputs: { weight, bias }, outputs: { y }, workspace }) => [
           ...[workspace, weight, bias, y],
           ...[rows, inner, out],

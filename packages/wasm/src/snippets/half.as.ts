@@ -1,14 +1,38 @@
 import { constant } from "./constant.as.ts";
 import { at } from "./memory.as.ts";
 
-const MAGNITUDE = memory.data<u32>([0x8fffffff]);
-/** 2^112: the exponents of f32 count from 127, those of f16 from 15. */
-const REBASE = memory.data<u32>([0x77800000]);
+const MAGNITUDE = memory.data<u32>([0x0fffe000]);
+const SIGN = memory.data<u32>([0x80000000]);
+/** Added to bits: the exponents of f32 count from 127, those of f16 from 15. */
+const REBASE = memory.data<u32>([112 << 23]);
+/** 2^-14, the smallest normal f16. */
+const NORMAL = memory.data<f32>([0.00006103515625]);
 
 /** Four f16 as f32, exactly. They are finite: that is checked where weights come from. */
 @inline
 export function halves4(from: usize): v128 {
   return widened(v128.load16x4_s(from));
+}
+
+const SIGNED = memory.data<u32>([0x8fffe000]);
+/** 2^112, by which an f16 in the place of an f32 is too small. */
+const FACTOR = memory.data<u32>([0x77800000]);
+
+/** What `quickHalves4` is given, so that it stays in registers. */
+@inline
+export function signedBits(): v128 {
+  return constant(SIGNED);
+}
+
+@inline
+export function exponentFactor(): v128 {
+  return constant(FACTOR);
+}
+
+/** As `halves4`, in fewer instructions, and with a wait of some 150 cycles for those of the four that are subnormal. */
+@inline
+export function quickHalves4(from: usize, signed: v128, factor: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(from), 13), signed), factor);
 }
 
 /** Four bf16 as f32, exactly. */
@@ -26,10 +50,16 @@ export function fewBrains(from: usize, count: i32): v128 {
   return i32x4.shl(few(from, count), 16);
 }
 
-/** f16 in the low halves of four lanes, their signs above. */
+/**
+ * f16 in the low halves of four lanes, their signs above. With its exponent rebased a normal number `t` is right, and a
+ * subnormal one, which has no leading 1, is `2 t - 2^-14`: the smaller of the two in either case. A multiplication would
+ * do too, but takes 150 cycles when it meets an f32 that is subnormal.
+ */
 @inline
 function widened(bits: v128): v128 {
-  return f32x4.mul(v128.and(i32x4.shl(bits, 13), constant(MAGNITUDE)), constant(REBASE));
+  const t = i32x4.add(v128.and(i32x4.shl(bits, 13), constant(MAGNITUDE)), constant(REBASE));
+  const magnitude = f32x4.pmin(t, f32x4.sub(f32x4.add(t, t), constant(NORMAL)));
+  return v128.or(magnitude, v128.and(bits, constant(SIGN)));
 }
 
 function few(from: usize, count: i32): v128 {
