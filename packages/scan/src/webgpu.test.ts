@@ -31,6 +31,8 @@ const sizes = [
     groups: 2,
     rank: 2,
     pairs: 3,
+    parts: 2,
+    taps: 3,
     ...rows(2, 3),
   },
   {
@@ -47,12 +49,15 @@ const sizes = [
     groups: 1,
     rank: 1,
     pairs: 0,
+    parts: 1,
+    taps: 1,
     ...rows(1, 1),
   },
-  // long enough for what is chunked over time; each channel has a B for itself, and groups have a C
+  // long enough for what is chunked over time, and for a transform that no workgroup holds
+  // each channel has a B for itself, and groups have a C
   {
     batch: 1,
-    time: 65,
+    time: 5000,
     inner: 6,
     state: 3,
     width: 1,
@@ -64,14 +69,20 @@ const sizes = [
     groups: 1,
     rank: 1,
     pairs: 0,
-    ...rows(1, 65),
+    parts: 1,
+    taps: 5000,
+    ...rows(1, 5000),
     batchB: 1,
     timeB: 1,
     groupsB: 6,
     groupsC: 2,
   },
 ];
-const choices = { activation: ["none", "silu"], rotation: ["pairwise", "halved"] };
+const choices = {
+  activation: ["none", "silu"],
+  rotation: ["pairwise", "halved"],
+  rule: ["zoh", "bilinear", "euler", "backward-euler"],
+};
 
 describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "", kernel })))(
   "$name $algorithm",

@@ -18,6 +18,7 @@ import {
 import { complexSelectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
 import { complexSelectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wgsl.ts";
+import { ltiKernels } from "./lti/lti.webgpu.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
@@ -40,4 +41,5 @@ export const kernels: readonly Kernel[] = [
   linearScanBackwardKernel,
   complexLinearScanForward,
   complexLinearScanBackwardKernel,
+  ...ltiKernels,
 ];

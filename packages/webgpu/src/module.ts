@@ -92,7 +92,8 @@ function fieldsOf({ op, integers, split, along }: Kernel, attributes: Attributes
   if (along !== undefined) sizes.add("rangeFirst");
   const fields: Field[] = [...sizes].map((name) => ({ name, type: "u32" }));
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "number") fields.push({ name, type: integers.has(name) ? "i32" : "f32" });
+    // an attribute that a size is derived from may have its name
+    if (typeof value === "number" && !sizes.has(name)) fields.push({ name, type: integers.has(name) ? "i32" : "f32" });
   }
   return fields;
 }
