@@ -2,7 +2,7 @@ import { defineKernel, groupIndex, reduce, wgsl } from "@elapid/webgpu";
 import { forEach, groupsOf } from "./each.wgsl.ts";
 import { fftConvBackward } from "./fft-conv.ts";
 import { paddedLength } from "./fft.ts";
-import { spectra, transformPasses } from "./fft.wgsl.ts";
+import { paddedPoints, spectra, transformPasses } from "./fft.wgsl.ts";
 
 const LANES = 64;
 
@@ -31,17 +31,17 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
     {
       binds: ["u", "K", "dy", "spectra"],
       workgroups: (dims) => groupsOf(rowsOf(dims) * pointsOf(dims)),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
-        const points = ${pointsOf(dims)}u;
+        ${paddedPoints}
 
-        fn count() -> u32 { return (2 * dims.batch + 1) * dims.inner * points; }
+        fn count() -> u32 { return (2 * dims.batch + 1) * dims.inner * points(); }
 
         fn each(i: u32) {
-          let b = i / points / dims.inner;
-          let e = i / points % dims.inner;
-          let t = i % points;
+          let b = i / points() / dims.inner;
+          let e = i / points() % dims.inner;
+          let t = i % points();
           var value = 0.0;
           if (t < dims.time) {
             if (b < dims.batch) {
@@ -56,15 +56,26 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
         }
       `,
     },
-    ...transformPasses<Sizes>({ points: pointsOf, first: () => 0, count: rowsOf }, true),
+    ...transformPasses<Sizes>(
+      {
+        points: pointsOf,
+        count: rowsOf,
+        source: wgsl`
+          fn firstRow() -> u32 { return 0; }
+          fn rowCount() -> u32 { return (2 * dims.batch + 1) * dims.inner; }
+        `,
+      },
+      true,
+    ),
     {
       binds: ["spectra"],
       workgroups: (dims) => groupsOf(dims.inner * pointsOf(dims)),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
+        ${paddedPoints}
 
-        fn count() -> u32 { return dims.inner * ${pointsOf(dims)}; }
+        fn count() -> u32 { return dims.inner * points(); }
 
         fn each(i: u32) {
           let kernels = dims.batch * count();
@@ -72,7 +83,7 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
           var sum = vec2f();
           for (var b = 0u; b < dims.batch; b++) {
             let at = kernels + (b + 1) * count() + i;
-            let upstream = pointAt(at) / ${pointsOf(dims)};
+            let upstream = pointAt(at) / f32(points());
             sum += conjTimes(pointAt(b * count() + i), upstream);
             setPoint(at, conjTimes(kernel, upstream));
           }
@@ -81,15 +92,23 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
       `,
     },
     ...transformPasses<Sizes>(
-      { points: pointsOf, first: signalsOf, count: (dims) => signalsOf(dims) + dims.inner },
+      {
+        points: pointsOf,
+        count: (dims) => signalsOf(dims) + dims.inner,
+        source: wgsl`
+          fn firstRow() -> u32 { return dims.batch * dims.inner; }
+          fn rowCount() -> u32 { return (dims.batch + 1) * dims.inner; }
+        `,
+      },
       false,
     ),
     {
       binds: ["dy", "D", "spectra", "du"],
       workgroups: ({ batch, time, inner }) => groupsOf(batch * time * inner),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
+        ${paddedPoints}
 
         fn count() -> u32 { return dims.batch * dims.time * dims.inner; }
 
@@ -97,7 +116,7 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
           let e = i % dims.inner;
           let t = i / dims.inner % dims.time;
           let row = (dims.batch + 1 + i / dims.inner / dims.time) * dims.inner + e;
-          var sum = pointAt(row * ${pointsOf(dims)} + t).x;
+          var sum = pointAt(row * points() + t).x;
           if (hasD) { sum = fma(D[e], dy[i], sum); }
           du[i] = sum;
         }
@@ -106,16 +125,17 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
     {
       binds: ["spectra", "dK"],
       workgroups: ({ inner, taps }) => groupsOf(inner * taps),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
+        ${paddedPoints}
 
         fn count() -> u32 { return dims.inner * dims.taps; }
 
         fn each(i: u32) {
           let s = i % dims.taps;
           var sum = 0.0; // a tap beyond the last step meets no input
-          if (s < dims.time) { sum = pointAt((dims.batch * dims.inner + i / dims.taps) * ${pointsOf(dims)} + s).x; }
+          if (s < dims.time) { sum = pointAt((dims.batch * dims.inner + i / dims.taps) * points() + s).x; }
           dK[i] = sum;
         }
       `,

@@ -2,7 +2,7 @@ import { defineKernel, wgsl } from "@elapid/webgpu";
 import { forEach, groupsOf } from "./each.wgsl.ts";
 import { fftConv } from "./fft-conv.ts";
 import { paddedLength } from "./fft.ts";
-import { spectra, transformPasses } from "./fft.wgsl.ts";
+import { paddedPoints, spectra, transformPasses } from "./fft.wgsl.ts";
 
 interface Sizes {
   readonly batch: number;
@@ -28,16 +28,16 @@ export const fftConvKernel = defineKernel(fftConv, {
     {
       binds: ["u", "K", "spectra"],
       workgroups: (dims) => groupsOf((signalsOf(dims) + dims.inner) * pointsOf(dims)),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
-        const points = ${pointsOf(dims)}u;
+        ${paddedPoints}
 
-        fn count() -> u32 { return (dims.batch + 1) * dims.inner * points; }
+        fn count() -> u32 { return (dims.batch + 1) * dims.inner * points(); }
 
         fn each(i: u32) {
-          let row = i / points;
-          let t = i % points;
+          let row = i / points();
+          let t = i % points();
           var value = 0.0;
           if (t < dims.time) {
             if (row >= dims.inner) {
@@ -52,32 +52,50 @@ export const fftConvKernel = defineKernel(fftConv, {
       `,
     },
     ...transformPasses<Sizes>(
-      { points: pointsOf, first: () => 0, count: (dims) => signalsOf(dims) + dims.inner },
+      {
+        points: pointsOf,
+        count: (dims) => signalsOf(dims) + dims.inner,
+        source: wgsl`
+          fn firstRow() -> u32 { return 0; }
+          fn rowCount() -> u32 { return (dims.batch + 1) * dims.inner; }
+        `,
+      },
       true,
     ),
     {
       binds: ["spectra"],
       workgroups: (dims) => groupsOf(signalsOf(dims) * pointsOf(dims)),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
-        const points = ${pointsOf(dims)}u;
+        ${paddedPoints}
 
-        fn count() -> u32 { return dims.batch * dims.inner * points; }
+        fn count() -> u32 { return dims.batch * dims.inner * points(); }
 
         fn each(i: u32) {
-          let kernels = dims.inner * points;
-          setPoint(kernels + i, times(pointAt(kernels + i), pointAt(i % kernels)) / f32(points));
+          let kernels = dims.inner * points();
+          setPoint(kernels + i, times(pointAt(kernels + i), pointAt(i % kernels)) / f32(points()));
         }
       `,
     },
-    ...transformPasses<Sizes>({ points: pointsOf, first: ({ inner }) => inner, count: signalsOf }, false),
+    ...transformPasses<Sizes>(
+      {
+        points: pointsOf,
+        count: signalsOf,
+        source: wgsl`
+          fn firstRow() -> u32 { return dims.inner; }
+          fn rowCount() -> u32 { return dims.batch * dims.inner; }
+        `,
+      },
+      false,
+    ),
     {
       binds: ["u", "D", "spectra", "y"],
       workgroups: ({ batch, time, inner }) => groupsOf(batch * time * inner),
-      source: (dims) => wgsl`
+      source: () => wgsl`
         ${forEach}
         ${spectra}
+        ${paddedPoints}
 
         fn count() -> u32 { return dims.batch * dims.time * dims.inner; }
 
@@ -85,7 +103,7 @@ export const fftConvKernel = defineKernel(fftConv, {
           let e = i % dims.inner;
           let t = i / dims.inner % dims.time;
           let b = i / dims.inner / dims.time;
-          var sum = pointAt(((b + 1) * dims.inner + e) * ${pointsOf(dims)} + t).x;
+          var sum = pointAt(((b + 1) * dims.inner + e) * points() + t).x;
           if (hasD) { sum = fma(D[e], u[i], sum); }
           y[i] = sum;
         }

@@ -1,4 +1,4 @@
-import { groupIndex, wgsl } from "@elapid/webgpu";
+import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { complex } from "./complex.wgsl.ts";
 import { forEach, groupsOf } from "./each.wgsl.ts";
 
@@ -10,20 +10,25 @@ const STAGES = 4;
 /** Passes over memory that are declared; those that a length does not need have no workgroups. 2³⁰ points take all. */
 const PASSES = 5;
 
-/** Rows of complex numbers in the scratch tensor `spectra`, of which a pass transforms some. */
+/** Rows of complex numbers in the scratch tensor `spectra`, all of as many points, of which a pass transforms some. */
 export interface Rows<D> {
   readonly points: (dims: D) => number;
-  readonly first: (dims: D) => number;
   readonly count: (dims: D) => number;
+  /** `firstRow()` and `rowCount()`. */
+  readonly source: Wgsl;
 }
-
-/** How many points lie apart what the first stage of a pass over memory brings together; below 1 there is no such pass. */
-const halfOf = (points: number, pass: number) => points / 2 / 2 ** (STAGES * pass);
 
 const stagesOf = (points: number, pass: number) => {
   const beyondLocal = Math.max(Math.log2(points / LOCAL), 0);
   return Math.min(Math.max(beyondLocal - STAGES * pass, 0), STAGES);
 };
+
+/** `points()` of a transform, as `paddedLength` counts them. */
+export const paddedPoints = wgsl`
+fn points() -> u32 {
+  let length = dims.time + max(min(dims.taps, dims.time), 1) - 1;
+  return 1u << (32 - countLeadingZeros(max(length, 1) - 1));
+}`;
 
 /** `pointAt(i)` and `setPoint(i, value)`, for passes that bind `spectra`. */
 export const spectra = wgsl`${complex}
@@ -49,7 +54,7 @@ fn butterfly(a: vec2f, b: vec2f, root: vec2f) -> vec4f {
  * 1024 points down a workgroup has them in its memory. So a transform of `points` reads and writes 8 bytes a point
  * `1 + log2(points / 1024) / 4` times, rounded up.
  */
-export function transformPasses<D>({ points, first, count }: Rows<D>, isForward: boolean) {
+export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isForward: boolean) {
   const butterfly = isForward ? takeApart : putTogether;
   const overMemory = Array.from({ length: PASSES }, (_, at) => {
     const pass = isForward ? at : PASSES - 1 - at;
@@ -60,27 +65,28 @@ export function transformPasses<D>({ points, first, count }: Rows<D>, isForward:
         return stages === 0 ? 0 : groupsOf((count(dims) * points(dims)) / 2 ** stages);
       },
       source: (dims: D) => {
-        const stages = stagesOf(points(dims), pass);
+        const needed = stagesOf(points(dims), pass);
+        const stages = Math.max(needed, 1);
         const width = 2 ** stages;
-        const pairs = Math.floor(width / 2);
-        // the distance between the points of an invocation
-        const stride = stages === 0 ? 1 : (2 * halfOf(points(dims), pass)) / width;
+        const shift = needed === 0 ? 1 : STAGES * pass + stages; // those that are not needed are one pipeline
         return wgsl`
           ${forEach}
+          ${paddedPoints}
           ${spectra}
           ${butterfly}
-          const stride = ${stride}u;
+          ${rows}
 
-          fn count() -> u32 { return ${(count(dims) * points(dims)) / width}u; }
+          fn count() -> u32 { return rowCount() * points() / ${width}; }
 
           fn each(i: u32) {
+            let stride = points() >> ${shift}; // between the points of an invocation
             let k = i % stride;
-            let start = ${first(dims) * points(dims)}u + i / stride * stride * ${width} + k;
+            let start = firstRow() * points() + i / stride * stride * ${width} + k;
             var held = array<vec2f, ${width}>();
             for (var j = 0u; j < ${width}; j++) { held[j] = pointAt(start + j * stride); }
             for (var stage = 0u; stage < ${stages}; stage++) {
-              let half = select(1u << stage, ${pairs}u >> stage, ${isForward});
-              for (var pair = 0u; pair < ${pairs}u; pair++) {
+              let half = select(1u << stage, ${width / 2}u >> stage, ${isForward});
+              for (var pair = 0u; pair < ${width / 2}; pair++) {
                 let within = pair % half;
                 let low = (pair / half) * 2 * half + within;
                 let root = cis(-3.141592653589793 * ((f32(within) + f32(k) / f32(stride)) / f32(half)));
@@ -98,42 +104,41 @@ export function transformPasses<D>({ points, first, count }: Rows<D>, isForward:
   const local = {
     binds: ["spectra"],
     workgroups: (dims: D) => count(dims) * Math.ceil(points(dims) / LOCAL),
-    source: (dims: D) => {
-      const size = Math.min(points(dims), LOCAL);
-      const pairs = Math.floor(size / 2);
-      return wgsl`
-        ${groupIndex}
-        ${spectra}
-        ${butterfly}
-        var<workgroup> held: array<vec2f, ${size}>;
+    source: () => wgsl`
+      ${groupIndex}
+      ${paddedPoints}
+      ${spectra}
+      ${butterfly}
+      ${rows}
+      var<workgroup> held: array<vec2f, ${LOCAL}>;
 
-        @compute @workgroup_size(${LANES})
-        fn main(
-          @builtin(workgroup_id) group: vec3u,
-          @builtin(num_workgroups) groups: vec3u,
-          @builtin(local_invocation_index) lane: u32,
-        ) {
-          let block = groupIndex(group, groups);
-          if (block >= ${(count(dims) * points(dims)) / size}u) { return; }
-          let start = ${first(dims) * points(dims)}u + block * ${size};
-          for (var i = lane; i < ${size}; i += ${LANES}) { held[i] = pointAt(start + i); }
-          for (var step = 1u; step < ${size}; step *= 2) {
-            let half = select(step, ${pairs}u / step, ${isForward});
-            workgroupBarrier();
-            for (var pair = lane; pair < ${pairs}u; pair += ${LANES}) {
-              let within = pair % half;
-              let low = (pair / half) * 2 * half + within;
-              let root = cis(-3.141592653589793 * (f32(within) / f32(half)));
-              let both = butterfly(held[low], held[low + half], root);
-              held[low] = both.xy;
-              held[low + half] = both.zw;
-            }
-          }
+      @compute @workgroup_size(${LANES})
+      fn main(
+        @builtin(workgroup_id) group: vec3u,
+        @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32,
+      ) {
+        let size = min(points(), ${LOCAL});
+        let block = groupIndex(group, groups);
+        if (block >= rowCount() * (points() / size)) { return; }
+        let start = firstRow() * points() + block * size;
+        for (var i = lane; i < size; i += ${LANES}) { held[i] = pointAt(start + i); }
+        for (var step = 1u; step < size; step *= 2) {
+          let half = select(step, size / 2 / step, ${isForward});
           workgroupBarrier();
-          for (var i = lane; i < ${size}; i += ${LANES}) { setPoint(start + i, held[i]); }
+          for (var pair = lane; pair < size / 2; pair += ${LANES}) {
+            let within = pair % half;
+            let low = (pair / half) * 2 * half + within;
+            let root = cis(-3.141592653589793 * (f32(within) / f32(half)));
+            let both = butterfly(held[low], held[low + half], root);
+            held[low] = both.xy;
+            held[low + half] = both.zw;
+          }
         }
-      `;
-    },
+        workgroupBarrier();
+        for (var i = lane; i < size; i += ${LANES}) { setPoint(start + i, held[i]); }
+      }
+    `,
   };
   return isForward ? [...overMemory, local] : [local, ...overMemory];
 }

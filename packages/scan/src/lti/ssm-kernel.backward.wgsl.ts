@@ -2,7 +2,7 @@ import { defineKernel, wgsl, type Wgsl } from "@elapid/webgpu";
 import { forEach, groupsOf } from "./each.wgsl.ts";
 import { diagonalMode, s4dMode } from "./given-mode.wgsl.ts";
 import { exact, modes } from "./mode.wgsl.ts";
-import { BLOCK, blocksOf, powers, powersOf, type KernelSizes } from "./powers.wgsl.ts";
+import { BLOCK, blocks, blocksOf, powers, powersOf, type KernelSizes } from "./powers.wgsl.ts";
 import { s4dKernelBackward } from "./s4d-kernel.ts";
 import { ssmKernelDiagBackward } from "./ssm-kernel-diag.ts";
 
@@ -21,10 +21,10 @@ const passes = (binds: readonly string[], modeOf: Wgsl, ruleOf: (attributes: { r
   {
     binds: [...binds, "powers"],
     workgroups: ({ inner, state }: KernelSizes) => groupsOf(inner * state),
-    source: ({ time }: KernelSizes, { attributes }: { readonly attributes: object }) => wgsl`
+    source: (_: KernelSizes, { attributes }: { readonly attributes: object }) => wgsl`
       ${forEach}
       ${modes(ruleOf(attributes))}
-      ${powers(time)}
+      ${powers}
       ${modeOf}
 
       fn count() -> u32 { return dims.inner * dims.state; }
@@ -38,17 +38,16 @@ const passes = (binds: readonly string[], modeOf: Wgsl, ruleOf: (attributes: { r
   {
     binds: ["powers", "dK", "shares"],
     workgroups: ({ inner, state, time }: KernelSizes) => groupsOf(inner * state * blocksOf(time)),
-    source: ({ time }: KernelSizes) => wgsl`
+    source: () => wgsl`
       ${forEach}
       ${modes("zoh")}
-      ${powers(time)}
-      const blocks = ${blocksOf(time)}u;
+      ${powers}
 
-      fn count() -> u32 { return dims.inner * dims.state * blocks; }
+      fn count() -> u32 { return dims.inner * dims.state * blocks(); }
 
       fn each(i: u32) {
-        let mode = i / blocks;
-        let block = i % blocks;
+        let mode = i / blocks();
+        let block = i % blocks();
         let m = factorOf(mode);
         let first = block * ${BLOCK};
         let row = mode / dims.state * dims.time;
@@ -75,10 +74,10 @@ const passes = (binds: readonly string[], modeOf: Wgsl, ruleOf: (attributes: { r
   },
 ];
 
-const sum = ({ time }: KernelSizes, rule: string) => wgsl`
+const sum = (rule: string) => wgsl`
   ${forEach}
   ${modes(rule)}
-  const blocks = ${blocksOf(time)}u;
+  ${blocks}
 
   struct KernelGradient { mode: ModeGradient, dc: vec2f }
 
@@ -86,7 +85,7 @@ const sum = ({ time }: KernelSizes, rule: string) => wgsl`
   fn gradientOf(i: u32, a: vec2f, b: vec2f, c: vec2f, dt: f32) -> KernelGradient {
     var value = vec2f();
     var slope = vec2f();
-    for (var share = i * blocks; share < (i + 1) * blocks; share++) {
+    for (var share = i * blocks(); share < (i + 1) * blocks(); share++) {
       value += vec2f(shares[4 * share], shares[4 * share + 1]);
       slope += vec2f(shares[4 * share + 2], shares[4 * share + 3]);
     }
@@ -94,7 +93,7 @@ const sum = ({ time }: KernelSizes, rule: string) => wgsl`
     let dweight = 2.0 * vec2f(value.x, -value.y);
     let product = times(times(c, mode.input), slope);
     let back = modeGradient(mode, a, b, dt, 2.0 * vec2f(product.x, -product.y), conjTimes(c, dweight));
-    if (blocks > 0) { shares[4 * i * blocks] = back.ddt; }
+    if (blocks() > 0) { shares[4 * i * blocks()] = back.ddt; }
     return KernelGradient(back, conjTimes(mode.input, dweight));
   }
 
@@ -102,14 +101,14 @@ const sum = ({ time }: KernelSizes, rule: string) => wgsl`
 `;
 
 /** What the modes of a channel give to `dt`. */
-const stepSum = ({ time }: KernelSizes) => wgsl`
+const stepSum = wgsl`
   ${forEach}
-  const blocks = ${blocksOf(time)}u;
+  ${blocks}
 
   fn stepSum(channel: u32) -> f32 {
     var sum = 0.0;
-    if (blocks > 0) {
-      for (var n = 0u; n < dims.state; n++) { sum += shares[4 * (channel * dims.state + n) * blocks]; }
+    if (blocks() > 0) {
+      for (var n = 0u; n < dims.state; n++) { sum += shares[4 * (channel * dims.state + n) * blocks()]; }
     }
     return sum;
   }
@@ -130,8 +129,8 @@ export const ssmKernelDiagBackwardKernel = defineKernel(ssmKernelDiagBackward, {
     {
       binds: ["A", "B", "C", "dt", "shares", "dA", "dB", "dC"],
       workgroups: modesOf,
-      source: (dims, { attributes: { rule } }) => wgsl`
-        ${sum(dims, rule)}
+      source: (_, { attributes: { rule } }) => wgsl`
+        ${sum(rule)}
         ${diagonalMode}
         fn each(i: u32) {
           let given = modeOf(i);
@@ -147,8 +146,8 @@ export const ssmKernelDiagBackwardKernel = defineKernel(ssmKernelDiagBackward, {
     {
       binds: ["shares", "ddt"],
       workgroups: ({ inner }) => groupsOf(inner),
-      source: (dims) => wgsl`
-        ${stepSum(dims)}
+      source: () => wgsl`
+        ${stepSum}
         fn each(i: u32) { ddt[i] = stepSum(i); }
       `,
     },
@@ -162,8 +161,8 @@ export const s4dKernelBackwardKernel = defineKernel(s4dKernelBackward, {
     {
       binds: ["logDt", "C", "logAReal", "AImag", "shares", "dC", "dlogAReal", "dAImag"],
       workgroups: modesOf,
-      source: (dims) => wgsl`
-        ${sum(dims, "zoh")}
+      source: () => wgsl`
+        ${sum("zoh")}
         ${s4dMode}
         fn each(i: u32) {
           let given = modeOf(i);
@@ -178,8 +177,8 @@ export const s4dKernelBackwardKernel = defineKernel(s4dKernelBackward, {
     {
       binds: ["logDt", "shares", "dlogDt"],
       workgroups: ({ inner }) => groupsOf(inner),
-      source: (dims) => wgsl`
-        ${stepSum(dims)}
+      source: () => wgsl`
+        ${stepSum}
         ${exact}
         fn each(i: u32) { dlogDt[i] = stepSum(i) * exact(logDt[i]); }
       `,

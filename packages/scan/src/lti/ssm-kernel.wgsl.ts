@@ -20,10 +20,10 @@ const passes = (binds: readonly string[], modeOf: Wgsl, ruleOf: (attributes: { r
   {
     binds: [...binds, "powers"],
     workgroups: ({ inner, state }: KernelSizes) => groupsOf(inner * state),
-    source: ({ time }: KernelSizes, { attributes }: { readonly attributes: object }) => wgsl`
+    source: (_: KernelSizes, { attributes }: { readonly attributes: object }) => wgsl`
       ${forEach}
       ${modes(ruleOf(attributes))}
-      ${powers(time)}
+      ${powers}
       ${modeOf}
 
       fn count() -> u32 { return dims.inner * dims.state; }
@@ -38,17 +38,16 @@ const passes = (binds: readonly string[], modeOf: Wgsl, ruleOf: (attributes: { r
   {
     binds: ["powers", "K"],
     workgroups: ({ inner, time }: KernelSizes) => groupsOf(inner * blocksOf(time)),
-    source: ({ time }: KernelSizes) => wgsl`
+    source: () => wgsl`
       ${forEach}
       ${modes("zoh")}
-      ${powers(time)}
-      const blocks = ${blocksOf(time)}u;
+      ${powers}
 
-      fn count() -> u32 { return dims.inner * blocks; }
+      fn count() -> u32 { return dims.inner * blocks(); }
 
       fn each(i: u32) {
-        let channel = i / blocks;
-        let block = i % blocks;
+        let channel = i / blocks();
+        let block = i % blocks();
         var sums = array<f32, ${BLOCK}>();
         for (var n = 0u; n < dims.state; n++) {
           let mode = channel * dims.state + n;
