@@ -1,12 +1,4 @@
-import {
-  cutOf,
-  expectClose,
-  expectGolden,
-  expectGoldenGradients,
-  goldenCases,
-  tries,
-  wasmBackends,
-} from "@elapid/testing";
+import { backends, cutOf, expectClose, expectGolden, expectGoldenGradients, goldenCases, tries } from "@elapid/testing";
 import { Device, HostBackend, randomSource, sum, valueAndGrad } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -22,8 +14,7 @@ const values = (() => {
   return Float32Array.from({ length: 2 * time * config.dModel }, () => 2 * random.next() - 1);
 })();
 
-// WebGPU has no kernels of linear systems
-describe.each(wasmBackends())("S4D on $name", ({ device: open }) => {
+describe.each(backends())("S4D on $name", ({ device: open }) => {
   test.each(goldenCases("s4d_layer"))("matches $reference: $id", async (golden) => expectGolden(await open(), golden));
   test.each(goldenCases("s4d_layer"))("has the gradients of $reference: $id", async (golden) =>
     expectGoldenGradients(await open(), golden),
