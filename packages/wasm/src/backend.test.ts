@@ -84,6 +84,40 @@ describe("openWasm", () => {
     expect(() => run(values.slice(1))).not.toThrow();
   });
 
+  test.each([1, 2])("a program on %i threads ends at the kernel that failed, and names it", async (threads) => {
+    const trap = defineKernel(scaleOp, {
+      module,
+      entry: "trap",
+      units: ({ rows }) => rows,
+      suits: (_, { factor }) => factor === 3,
+      args: () => [MANY - 1],
+    });
+    const backend = await open({ kernels: [trap, scale], threads });
+    using device = new Device(backend, { strict: true });
+    const x = device.tensor(values);
+    const outputs = [2, 3, 5].map((factor) => ({ factor, y: device.zeros([MANY]), first: device.zeros([MANY]) }));
+    const calls = outputs.map(({ factor, y, first }) => ({
+      op: scaleOp,
+      dims: { rows: MANY },
+      attributes: { factor },
+      inputs: { x: x.view },
+      outputs: { y: y.view, first: first.view },
+    }));
+    const recording = backend.record!(calls);
+    for (let i = 0; i < 3; i++) {
+      expect(() => recording.replay()).toThrow(
+        /^Cannot run "scale": its kernel "trap" failed: (unreachable|it trapped)/,
+      );
+    }
+    expect(await outputs[0].y.data()).toEqual(values.map((value) => value * 2));
+    expect(await outputs[2].y.data()).toEqual(new Float32Array(MANY));
+    const whole = backend.record!([calls[0], calls[2]]);
+    whole.replay();
+    expect(await outputs[2].y.data()).toEqual(values.map((value) => value * 5));
+    recording.dispose();
+    whole.dispose();
+  });
+
   test.each([
     [{ threads: 0 }, RangeError, 'Cannot open "wasm": threads is 0 but a whole number of at least 1 was needed'],
     [{ threads: 1.5 }, RangeError, 'Cannot open "wasm": threads is 1.5 but a whole number of at least 1 was needed'],

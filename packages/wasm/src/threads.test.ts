@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { testModule } from "./fixture.ts";
+import { commandBytes, writeCommand } from "./commands.ts";
 import { f32Bits } from "./kernel.ts";
 import { Heap } from "./memory.ts";
 import { instantiate, moduleBytes } from "./module.ts";
@@ -42,6 +43,24 @@ async function openPool(threads: number) {
       pool.runOne({ kernel: 0, units, chunkUnits, args, scratch, scratchBytes: 64 });
       return { y: floats(y).slice(), first: floats(first).slice() };
     },
+    /** Doubles x into y, y into x and so on, one command for each of `chunkUnits`; gives what the last one wrote. */
+    walk(chunkUnits: readonly number[]) {
+      const commands = chunkUnits.map((chunkUnits, i) => {
+        const [from, to] = i % 2 === 0 ? [x, y] : [y, x];
+        const args = [from, to, first, f32Bits(2)];
+        return { kernel: 0, units: UNITS, chunkUnits, args, scratch, scratchBytes: 64 };
+      });
+      const list = heap.allocate(commands.reduce((sum, command) => sum + commandBytes(command), 0));
+      let at = list.address;
+      for (const [i, command] of commands.entries()) {
+        const next = at + commandBytes(command);
+        writeCommand(pool.words, at, command, i + 1 < commands.length ? next : 0);
+        at = next;
+      }
+      pool.run(list.address);
+      heap.free(list);
+      return floats(chunkUnits.length % 2 === 0 ? x : y).slice();
+    },
     trap: (unit: number) =>
       pool.runOne({ kernel: 1, units: UNITS, chunkUnits: 1, args: [unit], scratch, scratchBytes: 64 }),
   };
@@ -57,6 +76,17 @@ describe.each([1, 2, 3, 5])("a pool of %i threads", async (threads) => {
         const { y, first } = opened.scale(units, chunkUnits, 0.1);
         expect(y).toEqual(opened.x.map((value, i) => (i < units ? value * Math.fround(0.1) : NaN)));
         expect(first).toEqual(first.map((_, i) => (i < units ? i - (i % chunkUnits) : NaN)));
+      }),
+      { numRuns: 300 },
+    ));
+
+  test("walks through a list in order: a command begins when the one before is done", () =>
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: UNITS + 9 }), { minLength: 1, maxLength: 40 }), (chunkUnits) => {
+        const before = opened.x.slice();
+        const after = opened.walk(chunkUnits);
+        expect(after).toEqual(before.map((value) => value * 2 ** chunkUnits.length));
+        opened.x.set(before);
       }),
       { numRuns: 300 },
     ));
