@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openModelFiles } from "@elapid/loaders";
 import { crossEntropy } from "@elapid/ops";
 import { Device, HostBackend, sum, valueAndGrad, type Tensor } from "@elapid/tensor";
-import { backends, expectClose, wasmBackends } from "@elapid/testing";
+import { backends, expectClose } from "@elapid/testing";
 import { describe, expect, test } from "vitest";
 import { checkpointName } from "./define.ts";
 import { loadModel } from "./load.ts";
@@ -71,9 +71,7 @@ describe.each(["mamba-untied", "ss-mamba1-mlp", "mamba2-tied"])("gradients of %s
     }
   });
 
-  // the gradient of ssd, which Mamba-2 needs, has no WGSL kernel yet
-  const tested = name === "mamba2-tied" ? wasmBackends() : backends();
-  test.each(tested)("are those of the host on $name, in kernels alone", async ({ device }) => {
+  test.each(backends())("are those of the host on $name, in kernels alone", async ({ device }) => {
     const host = await onHost;
     const { loss, gradients } = await lossAndGradients(await device(), name);
     expect(Math.abs(loss / host.loss - 1)).toBeLessThan(1e-5);

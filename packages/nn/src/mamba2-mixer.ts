@@ -47,6 +47,8 @@ export interface Mamba2MixerInput {
   readonly state?: Mamba2MixerState | undefined;
   /** Integers, 0 where a step is padding: it changes neither state nor convolution window. */
   readonly mask?: Tensor | undefined; // batch time
+  /** Integers, numbers of packed sequences: one begins wherever the number changes, with state and window of its own. */
+  readonly seqIdx?: Tensor | undefined; // batch time
 }
 
 /**
@@ -99,7 +101,7 @@ export class Mamba2Mixer extends Module {
     this.keepDerived(this.#rates.freeze());
   }
 
-  forward({ x, state, mask }: Mamba2MixerInput): { readonly y: Tensor; readonly state: Mamba2MixerState } {
+  forward({ x, state, mask, seqIdx }: Mamba2MixerInput): { readonly y: Tensor; readonly state: Mamba2MixerState } {
     const { dInner, nHeads, headDim, dState, nGroups, gatedNorm, channelD = false } = this.#config;
     const { deltaMin = 0, deltaMax = Infinity } = this.#config;
     const { batch, time } = x.dims("batch time model");
@@ -109,7 +111,12 @@ export class Mamba2Mixer extends Module {
     const projected = this.inProj.forward(x).split([2 * beside, channels, channels + 2 * vectors, nHeads]);
     const [besideScan, z, stream, delta] = projected;
 
-    const { y: convolved, finalState: conv } = this.conv1d.forward({ x: stream, initialState: state?.conv, mask });
+    const { y: convolved, finalState: conv } = this.conv1d.forward({
+      x: stream,
+      initialState: state?.conv,
+      mask,
+      seqIdx,
+    });
     const [u, B, C] = convolved.split([channels, vectors, vectors]);
     const gateLast = gatedNorm !== false && gatedNorm?.beforeGate === true;
     const byHead = [batch, time, nHeads, headDim];
@@ -127,6 +134,7 @@ export class Mamba2Mixer extends Module {
         deltaBias: this.deltaBias,
         initialState: state?.ssm,
         mask,
+        seqIdx,
       },
       { deltaSoftplus: true, deltaMin, deltaMax },
     );

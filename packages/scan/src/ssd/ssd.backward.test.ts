@@ -1,11 +1,19 @@
 import {
   backends,
+  expectGoldenGradients,
   expectMatchesReference,
   expectNaNsOfReference,
   expectSameBitsOnThreads,
+  goldenCases,
   randomInputs,
+  seeds,
+  tries,
 } from "@elapid/testing";
+import { Device } from "@elapid/tensor";
+import { openWasm } from "@elapid/wasm";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { kernels } from "../wasm.ts";
 import { ssdBackward as op } from "./ssd.backward.ts";
 
 const ranges = { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 2] } as const;
@@ -22,10 +30,28 @@ const shapes = [
   large,
 ];
 
-const chunked = backends().flatMap((backend) => [0, 7].map((chunkSize) => ({ ...backend, chunkSize })));
+/** The kernels of WebGPU have a chunk of their own. */
+const chunked = backends().flatMap((backend) =>
+  (backend.name.startsWith("wasm") ? [0, 7] : [0]).map((chunkSize) => ({ ...backend, chunkSize })),
+);
 
-describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ run, name, chunkSize }) => {
+describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ run, device, name, chunkSize }) => {
   const attributes = { ...bounds, chunkSize };
+
+  test.runIf(chunkSize === 0).each([...goldenCases("ssd_chunk_scan"), ...goldenCases("ssd_minimal")])(
+    "matches $reference: $id",
+    async (golden) => expectGoldenGradients(await device(), golden),
+  );
+
+  test("is the same for any size of chunk", () =>
+    fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 2 * small.time }), seeds, async (size, seed) => {
+        const inputs = randomInputs(op, small, { seed, ranges });
+        const call = { op, sizes: small, inputs, attributes: { ...bounds, chunkSize: size } };
+        await expectMatchesReference(run, call, 3e-5);
+      }),
+      tries,
+    ));
 
   describe.each(shapes)("at B$batch T$time H$heads P$headDim G$groups N$state", (sizes) => {
     test("matches the reference with everything", () =>
@@ -87,3 +113,15 @@ test("the gradient of ssd has the same bits on any number of threads", () =>
     inputs: randomInputs(op, large, { seed: 8, ranges }),
     attributes: bounds,
   }));
+
+test.each([512, 1024])(
+  "keeps states at the borders of chunks alone: 2.7 times u at time %i, state 128",
+  async (time) => {
+    using device = new Device(await openWasm({ kernels, threads: 2 }), { strict: true });
+    const [batch, heads, headDim, groups, state] = [1, 24, 64, 1, 128];
+    const [u, z, dy] = [0, 0, 0].map(() => device.zeros([batch, time, heads, headDim]));
+    const [B, C] = [0, 0].map(() => device.zeros([batch, time, groups, state]));
+    op({ u, delta: device.zeros([batch, time, heads]), A: device.zeros([heads]), B, C, z, dy });
+    expect(device.peakBytes - device.liveBytes).toBeLessThan(2.7 * u.byteLength + 2 ** 20);
+  },
+);

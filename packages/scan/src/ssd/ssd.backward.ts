@@ -13,7 +13,7 @@ import { ssdBackwardReference } from "./ssd.backward.reference.ts";
  *     dchannelD = sum over t of do[t] · u[t]                dz[t] = dy[t] · o[t] · silu'(z[t])
  *
  * `ddelta` is `dd` times the slope of softplus and clamp, `ddeltaBias` its sum; `dinitialState` is `a[0] · g[0]`.
- * Gradients of inputs that were not given are to be ignored. Padded steps hand `g` on as it is.
+ * `chunkSize` is as in `ssd`. Gradients of inputs that were not given are to be ignored. Padded steps hand `g` on as it is.
  */
 export const ssdBackward = defineOp({
   name: "ssd.backward",

@@ -1,9 +1,9 @@
 /**
- * SSD as a recurrence, one pass over time for any number of tokens. A unit is a head of one sequence. Four channels are
- * computed at once, a lane each, and the sum over the state runs in order within a lane; sixteen channels share the
- * loads of `B` and `C`. The head's state, turned to `state channel` for every four channels, stays in scratch:
- * 32 KiB for the 64 channels and 128 states of Mamba-2. Step sizes and decays are computed for 32 steps at a time, so
- * their exponentials are one in `headDim · state` and cost next to nothing.
+ * SSD as a recurrence, one pass over time, for single tokens and short sequences; `ssd.chunked.as.ts` has the long ones. A
+ * unit is a head of one sequence. Four channels are computed at once, a lane each, and the sum over the state runs in order
+ * within a lane; sixteen channels share the loads of `B` and `C`. The head's state, turned to `state channel` for every four
+ * channels, stays in scratch: 32 KiB for the 64 channels and 128 states of Mamba-2. Step sizes and decays are computed for
+ * 32 steps at a time, so their exponentials are one in `headDim · state` and cost next to nothing.
  *
  * Work: three multiply-adds for each `batch · time · heads · headDim · state`; memory traffic is that of the inputs and
  * outputs, with `B` and `C` once a head.

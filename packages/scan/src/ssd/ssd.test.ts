@@ -6,6 +6,7 @@ import {
   expectGradients,
   expectIndependent,
   expectMatchesReference,
+  expectSameBitsOnThreads,
   goldenCases,
   randomInputs,
   seeds,
@@ -296,6 +297,12 @@ function permuteHeads(
     }),
   );
 }
+
+test("ssd in chunks has the same bits on any number of threads", () => {
+  const sizes = { batch: 2, time: 65, heads: 6, headDim: 32, groups: 2, state: 16 };
+  const inputs = randomInputs(op, sizes, { seed: 8, ranges });
+  return expectSameBitsOnThreads({ op, sizes, inputs, attributes: { ...bounds, chunkSize: 24 } });
+});
 
 describe("gradient of ssd", () => {
   const sizes = { batch: 2, time: 5, heads: 4, headDim: 2, groups: 2, state: 3 };
