@@ -114,14 +114,11 @@ test("the gradient of ssd has the same bits on any number of threads", () =>
     attributes: bounds,
   }));
 
-test.each([512, 1024])(
-  "keeps states at the borders of chunks alone: 2.7 times u at time %i, state 128",
-  async (time) => {
-    using device = new Device(await openWasm({ kernels, threads: 2 }), { strict: true });
-    const [batch, heads, headDim, groups, state] = [1, 24, 64, 1, 128];
-    const [u, z, dy] = [0, 0, 0].map(() => device.zeros([batch, time, heads, headDim]));
-    const [B, C] = [0, 0].map(() => device.zeros([batch, time, groups, state]));
-    op({ u, delta: device.zeros([batch, time, heads]), A: device.zeros([heads]), B, C, z, dy });
-    expect(device.peakBytes - device.liveBytes).toBeLessThan(2.7 * u.byteLength + 2 ** 20);
-  },
-);
+test.each([480, 960])("keeps states at the borders of chunks alone: 2.3 times u and 2 MiB at time %i", async (time) => {
+  using device = new Device(await openWasm({ kernels, threads: 2 }), { strict: true });
+  const [batch, heads, headDim, groups, state] = [1, 24, 64, 1, 128];
+  const [u, z, dy] = [0, 0, 0].map(() => device.zeros([batch, time, heads, headDim]));
+  const [B, C] = [0, 0].map(() => device.zeros([batch, time, groups, state]));
+  op({ u, delta: device.zeros([batch, time, heads]), A: device.zeros([heads]), B, C, z, dy });
+  expect(device.peakBytes - device.liveBytes).toBeLessThan(2.3 * u.byteLength + 2 ** 21);
+});
