@@ -13,10 +13,10 @@ import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
 import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
 import {
   complexSelectiveScanBackwardKernel,
-  selectiveScanBackwardKernel,
-} from "./selective-scan/selective-scan.backward.wgsl.ts";
-import { complexSelectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
-import { complexSelectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
+  complexSelectiveScanChunked,
+  complexSelectiveScanForward,
+} from "./selective-scan/complex-selective-scan.wgsl.ts";
+import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.backward.wgsl.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wgsl.ts";
 import { ltiKernels } from "./lti/lti.webgpu.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";

@@ -8,6 +8,7 @@ export {
   type KernelDefinition,
   type KernelLimits,
   type Pass,
+  type Traffic,
 } from "./kernel.ts";
 export { openWebGpu, type OpenWebGpuOptions } from "./open.ts";
 export { probeAdapter, type AdapterReport } from "./probe.ts";

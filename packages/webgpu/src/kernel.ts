@@ -32,6 +32,14 @@ export interface Pass<D, A> {
   readonly source: (dims: D, context: KernelContext<A>) => Wgsl;
 }
 
+/** Bytes that a call moves between the device's memory and its processors. */
+export interface Traffic {
+  /** As counted from the loads and stores of the passes; what neighbours load too comes from cache, and once from memory. */
+  readonly moved: number;
+  /** Every input loaded and every output stored, once. */
+  readonly least: number;
+}
+
 interface KernelTraits<D, A> {
   /** What sets it apart from other kernels of the op: `"tiled"`. */
   readonly algorithm?: string;
@@ -54,6 +62,8 @@ interface KernelTraits<D, A> {
    * `dims.rangeFirst`. What does not begin with it, a sum over all ranges, is there from the range before.
    */
   readonly along?: string;
+  /** For benchmarks to print. */
+  readonly traffic?: (dims: D, context: Pick<KernelContext<A>, "given">) => Traffic;
 }
 
 export type KernelDefinition<D, A> = KernelTraits<D, A> & (Pass<D, A> | { readonly passes: readonly Pass<D, A>[] });
@@ -68,6 +78,7 @@ export interface Kernel {
   readonly scratch: Readonly<Record<string, (dims: Sizes) => number>>;
   readonly split: string | undefined;
   readonly along: string | undefined;
+  readonly traffic: ((dims: Sizes, context: Pick<KernelContext, "given">) => Traffic) | undefined;
   readonly passes: readonly Pass<Sizes, Attributes>[];
 }
 
@@ -98,7 +109,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   op: Op<I, O, A>,
   definition: KernelDefinition<OpDims<I, O>, A>,
 ): Kernel {
-  const { algorithm, suits = () => true, dtypes = {}, integers = [], scratch = {}, split, along } = definition;
+  const { algorithm, suits = () => true, dtypes = {}, integers = [], scratch = {}, split, along, traffic } = definition;
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
   for (const { binds = tensors } of passes) {
@@ -113,7 +124,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
       );
     }
   }
-  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, split, along };
+  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, split, along, traffic };
   return { op, ...traits, passes } as unknown as Kernel;
 }
 

@@ -1,14 +1,12 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { entry } from "./entry.wgsl.ts";
-import { WORKGROUP } from "./selective-scan.layout.wgsl.ts";
-import { extentsOfB, extentsOfC, type Extents, type ScanDims } from "./shared-rows.ts";
+import { WORKGROUP, type KernelDims } from "./selective-scan.layout.wgsl.ts";
+import { extentsOfB, extentsOfC, type Extents } from "./shared-rows.ts";
 import { sharedRows } from "./shared-rows.wgsl.ts";
 import { stepKinds } from "./step-kind.wgsl.ts";
 
 /** Steps that are walked in one go. */
 export const CHUNK = 32;
-
-export type BackwardDims = ScanDims & { readonly state: number };
 
 /** Which text the passes are made of, and how much they keep. */
 export interface BackwardForm {
@@ -23,20 +21,20 @@ export interface BackwardForm {
   readonly blocks: number;
 }
 
-export function formOf(dims: BackwardDims, parts: 1 | 2): BackwardForm {
+export function formOf(dims: KernelDims, parts: 1 | 2): BackwardForm {
   const [ownB, ownC] = [isOwn(dims, extentsOfB(dims)), isOwn(dims, extentsOfC(dims))];
   const segments = leastCommonMultiple(ownB ? 1 : dims.groupsB, ownC ? 1 : dims.groupsC);
   return { parts, ownB, ownC, segments, blocks: segments * Math.ceil(dims.inner / segments / WORKGROUP) };
 }
 
 /** Whether `B` and `C` have a row for each step or one for all of them: what is between has no kernel. */
-export function isCovered(dims: BackwardDims): boolean {
+export function isCovered(dims: KernelDims): boolean {
   return [extentsOfB(dims), extentsOfC(dims)].every(
     (extents) => isOwn(dims, extents) || (extents[0] === dims.batch && extents[1] === dims.time),
   );
 }
 
-function isOwn({ inner }: BackwardDims, [batch, time, groups]: Extents): boolean {
+function isOwn({ inner }: KernelDims, [batch, time, groups]: Extents): boolean {
   return batch === 1 && time === 1 && groups === inner;
 }
 

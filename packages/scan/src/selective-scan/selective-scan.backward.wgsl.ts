@@ -1,17 +1,17 @@
 import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
-import { complexSelectiveScanBackward } from "./complex-selective-scan.backward.ts";
 import { backwardCarry, backwardChunkAlone } from "./selective-scan.backward.borders.wgsl.ts";
 import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
-import { CHUNK, formOf, isCovered, layout, type BackwardDims } from "./selective-scan.backward.layout.wgsl.ts";
+import { CHUNK, formOf, isCovered, layout } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
-import { WORKGROUP } from "./selective-scan.layout.wgsl.ts";
+import { WORKGROUP, type KernelDims } from "./selective-scan.layout.wgsl.ts";
+import { backwardTraffic } from "./selective-scan.traffic.ts";
 import { stepKind } from "./step-kind.wgsl.ts";
 
 const chunksOf = (time: number) => Math.ceil(time / CHUNK);
-const elementsOf = ({ batch, time, inner }: BackwardDims) => batch * time * inner;
+const elementsOf = ({ batch, time, inner }: KernelDims) => batch * time * inner;
 /** One for each channel and chunk. */
-const piecesOf = ({ batch, time, inner }: BackwardDims) => batch * chunksOf(time) * inner;
+const piecesOf = ({ batch, time, inner }: KernelDims) => batch * chunksOf(time) * inner;
 const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
 
 /**
@@ -34,14 +34,15 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
  * 13 stores, if what a chunk reads again, `B` and `C` come from cache; 4 loads and 3 stores are the least possible. Suits any
  * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
  */
-function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
+export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
   /** Shares of `B` and of `C`, where channels share them. */
-  const sharedElements = (dims: BackwardDims) => {
+  const sharedElements = (dims: KernelDims) => {
     const { ownB, ownC, blocks } = formOf(dims, parts);
     return (Number(!ownB) + Number(!ownC)) * blocks * dims.batch * dims.time * parts * dims.state;
   };
   return {
     suits: (dims) => dims.state >= 1 && isCovered(dims),
+    traffic: (dims, { given }) => backwardTraffic(dims, given, parts, chunksOf(dims.time)),
     scratch: {
       steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
       carries: (dims) =>
@@ -241,5 +242,4 @@ function backward(parts: 1 | 2): KernelDefinition<BackwardDims, object> {
   };
 }
 
-export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backward(1));
-export const complexSelectiveScanBackwardKernel = defineKernel(complexSelectiveScanBackward, backward(2));
+export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backwardScan(1));

@@ -11,8 +11,9 @@ import {
 import type { Kernel } from "@elapid/webgpu";
 import { afterAll, describe, expect, test } from "vitest";
 import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
-import { complexSelectiveScanChunked, selectiveScanChunked } from "./selective-scan.chunked.wgsl.ts";
-import { complexSelectiveScanForward, selectiveScanForward } from "./selective-scan.forward.wgsl.ts";
+import { complexSelectiveScanChunked, complexSelectiveScanForward } from "./complex-selective-scan.wgsl.ts";
+import { selectiveScanChunked } from "./selective-scan.chunked.wgsl.ts";
+import { selectiveScanForward } from "./selective-scan.forward.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 
 const attributes = { deltaSoftplus: true };

@@ -1,8 +1,15 @@
 import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
-import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
-import { carriedOver, forwardLayout, sliceOf, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import {
+  carriedOver,
+  forwardLayout,
+  sliceOf,
+  WORKGROUP,
+  type Form,
+  type KernelDims,
+} from "./selective-scan.layout.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
+import { forwardTraffic } from "./selective-scan.traffic.ts";
 import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
 
 /** Borders whose numbers are on their way at the same time while states are carried over them. */
@@ -24,7 +31,7 @@ const AHEAD = 8;
  * cache and the state is at most 16 numbers, and `4 · state / chunk` more for the borders, 2 at state 16 and chunks of
  * 32; 3 loads and a store are the least possible. Suits long sequences of few channels.
  */
-function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
+export function chunkedScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
   const formOf = (dims: ScanSizes): Form => ({ parts, chunk: scanVariant(dims, parts, Infinity).chunk, chunked: true });
   const chunksOf = (dims: ScanSizes) => Math.ceil(dims.time / formOf(dims).chunk);
   const groupsOfPieces = (dims: ScanSizes) => Math.ceil((dims.batch * chunksOf(dims) * dims.inner) / WORKGROUP);
@@ -32,6 +39,7 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
     algorithm: "chunked",
     along: "batch",
     suits: (dims, { limits }) => scanVariant(dims, parts, limits.bindingBytes).algorithm === "chunked",
+    traffic: (dims, { given }) => forwardTraffic(dims, given, parts, chunksOf(dims)),
     scratch: { carries: (dims) => carriedElements(dims, parts, chunksOf(dims)) },
     passes: [
       {
@@ -151,5 +159,4 @@ function chunked(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
   };
 }
 
-export const selectiveScanChunked = defineKernel(selectiveScanOp, chunked(1));
-export const complexSelectiveScanChunked = defineKernel(complexSelectiveScanOp, chunked(2));
+export const selectiveScanChunked = defineKernel(selectiveScanOp, chunkedScan(1));

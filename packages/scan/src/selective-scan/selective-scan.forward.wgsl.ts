@@ -1,8 +1,8 @@
 import { defineKernel, wgsl, type KernelDefinition } from "@elapid/webgpu";
-import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
-import { forwardLayout, WORKGROUP, type Form } from "./selective-scan.layout.wgsl.ts";
+import { forwardLayout, WORKGROUP, type Form, type KernelDims } from "./selective-scan.layout.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
+import { forwardTraffic } from "./selective-scan.traffic.ts";
 import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
 
 /**
@@ -17,7 +17,7 @@ import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
  * from cache and the state is at most 16 numbers; each 16 more cost 3 loads and a store again. The passes around the walk
  * move `6 · state` numbers a channel. Suits many channels, and one token, which is a walk of one step.
  */
-function sequential(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
+export function sequentialScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
   const formOf = (dims: ScanSizes): Form => ({
     parts,
     chunk: scanVariant(dims, parts, Infinity).chunk,
@@ -28,6 +28,7 @@ function sequential(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
     algorithm: "sequential",
     along: "batch",
     suits: ({ state }) => state >= 1,
+    traffic: (dims, { given }) => forwardTraffic(dims, given, parts, undefined),
     scratch: { carries: (dims) => carriedElements(dims, parts, 1) },
     passes: [
       {
@@ -69,5 +70,4 @@ function sequential(parts: 1 | 2): KernelDefinition<ScanSizes, object> {
   };
 }
 
-export const selectiveScanForward = defineKernel(selectiveScanOp, sequential(1));
-export const complexSelectiveScanForward = defineKernel(complexSelectiveScanOp, sequential(2));
+export const selectiveScanForward = defineKernel(selectiveScanOp, sequentialScan(1));

@@ -1,9 +1,13 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { entry } from "./entry.wgsl.ts";
+import type { ScanDims } from "./shared-rows.ts";
 import { sharedRows } from "./shared-rows.wgsl.ts";
 import { stepKinds } from "./step-kind.wgsl.ts";
 
 export const WORKGROUP = 64;
+
+/** Sizes that kernels of the scan are made for. */
+export type KernelDims = ScanDims & { readonly state: number };
 
 /** Which text a pass is made of. */
 export interface Form {
