@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSoftware } from "../gpu.fixture.ts";
 import { defineKernel, type Kernel } from "../kernel.ts";
 import { wgsl, type Wgsl } from "../wgsl.ts";
+import { cosineSine } from "./cosine-sine.wgsl.ts";
 import { exponential } from "./exponential.wgsl.ts";
 import { nan } from "./nan.wgsl.ts";
 import { reduce } from "./reduce.wgsl.ts";
@@ -42,12 +43,16 @@ const functions = [
   },
 ];
 const missing = define("missing", nan, wgsl`fn apply(x: f32, i: u32) -> f32 { return nan(); }`);
+const cosines = define("cosines", cosineSine, wgsl`fn apply(x: f32, i: u32) -> f32 { return cosineSine(x).x; }`);
+const sines = define("sines", cosineSine, wgsl`fn apply(x: f32, i: u32) -> f32 { return cosineSine(x).y; }`);
 const sums = define("sums", reduce(64), wgsl`fn apply(x: f32, i: u32) -> f32 { return sumOf(x, i) + sumOf(1.0, i); }`);
 const tops = define("tops", reduce(64), wgsl`fn apply(x: f32, i: u32) -> f32 { return maxOf(x, i); }`);
 
 let device: Device;
 beforeAll(async () => {
-  device = await openSoftware({ kernels: [...functions, missing, sums, tops].map(({ kernel }) => kernel) });
+  device = await openSoftware({
+    kernels: [...functions, missing, cosines, sines, sums, tops].map(({ kernel }) => kernel),
+  });
 });
 afterAll(() => device.dispose());
 
@@ -94,6 +99,16 @@ describe.each(functions)("$name", (each) => {
   });
 
   test("gives NaN for NaN", async () => expect((await run(each, [NaN]))[0]).toBeNaN());
+});
+
+test.each([
+  { name: "cosine", part: cosines, expected: Math.cos },
+  { name: "sine", part: sines, expected: Math.sin },
+])("cosineSine has the $name to 2⁻²² up to 10⁴, and NaN where there is none", async ({ part, expected }) => {
+  const x = Float32Array.from({ length: 62 }, (_, i) => (-1) ** i * 1e4 ** (i / 61) * (i < 5 ? i / 5 : 1));
+  const y = await run(part, [...x, NaN, Infinity]);
+  x.forEach((value, i) => expect(Math.abs(y[i] - expected(value)), `at ${value}`).toBeLessThanOrEqual(2 ** -22));
+  expect([...y.slice(62)]).toEqual([NaN, NaN]);
 });
 
 test("nan is not a number", async () => expect((await run(missing, []))[0]).toBeNaN());
