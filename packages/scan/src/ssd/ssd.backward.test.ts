@@ -77,6 +77,15 @@ describe.each(chunked)("gradient of ssd on $name in chunks of $chunkSize", ({ ru
     }),
   );
 
+  test.each([
+    { delta: [1e-6, 1e-5], A: [-1e-5, -1e-6], u: [-1, 1] },
+    { delta: [10, 50], A: [-1e4, -1e3], u: [-1, 1] },
+    { delta: [1e-6, 50], A: [-1e4, -1e-6], u: [-1e4, 1e4] },
+  ] as const)("stays exact with delta in $delta, A in $A and u in $u", (extreme) => {
+    const inputs = randomInputs(op, small, { seed: 4, ranges: { ...ranges, ...extreme }, without: ["deltaBias"] });
+    return expectMatchesReference(run, { op, sizes: small, inputs, attributes: { chunkSize } }, 3e-5);
+  });
+
   test("whatever stands in padding is not looked at, NaN included", async () => {
     const sizes = { ...small, batch: 1 };
     const mask = Float32Array.from({ length: sizes.time }, (_, t) => (t < 6 || t === 15 || t === 38 ? 0 : 1));
