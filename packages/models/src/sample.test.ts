@@ -49,6 +49,25 @@ describe("sampleToken", () => {
     expectShares(shares(logits, { topP: first + second - 0.01 }), [0, a, b, 0, 0]);
   });
 
+  test("takes of many tokens those that sorting all of them gives", () => {
+    const random = randomSource(4);
+    // with many equal ones, and some that weigh nothing
+    const many = Float32Array.from(
+      { length: 3000 },
+      () => Math.round(30 * random.next()) - (random.next() < 0.1 ? 2_000_000 : 0),
+    );
+    const sorted = [...many.keys()].toSorted((a, b) => many[b] - many[a] || a - b);
+    for (const topK of [1, 2, 63, 64, 65, 700, 2999, 3000]) {
+      const kept = new Set(sorted.slice(0, topK));
+      const flat = { ...plain, topK, temperature: 1000 };
+      const drawn = Array.from({ length: 200 }, () => sampleToken(many.slice(), nothing, flat, random));
+      expect(drawn.every((id) => kept.has(id))).toBe(true);
+      expect(sampleToken(many.slice(), nothing, flat, { ...random, next: () => 0 })).toBe(sorted[0]);
+      const last = sampleToken(many.slice(), nothing, flat, { ...random, next: () => 1 });
+      expect(last).toBe(sorted.slice(0, topK).findLast((id) => Math.exp((many[id] - 30) / 1000) > 0));
+    }
+  });
+
   test("top-p counts what top-k has left", () => {
     // of the two that top-k leaves, the first has 73 %
     expectShares(shares(logits, { topK: 2, topP: 0.7 }), [0, 1, 0, 0, 0]);

@@ -98,47 +98,51 @@ function draw(ids: Iterable<number>, weights: Float64Array, total: number, rando
   return last;
 }
 
-/**
- * Ids that survive top-k, top-p and min-p, likeliest first. A heap gives them one by one, so the cost is
- * one pass over the vocabulary and a logarithm for each survivor.
- */
+/** Ids that survive top-k, top-p and min-p, likeliest first. */
 function rank(weights: Float64Array, topK: number, topP: number, minP: number): number[] {
-  const above = (a: number, b: number) => weights[a] > weights[b] || (weights[a] === weights[b] && a < b);
-  const heap = Int32Array.from(weights.keys());
-  let size = heap.length;
-  const sink = (at: number) => {
-    const id = heap[at];
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= size) break;
-      if (child + 1 < size && above(heap[child + 1], heap[child])) child++;
-      if (!above(heap[child], id)) break;
-      heap[at] = heap[child];
-      at = child;
-    }
-    heap[at] = id;
-  };
-  for (let at = (size >> 1) - 1; at >= 0; at--) sink(at);
-
-  const pop = () => {
-    const id = heap[0];
-    heap[0] = heap[--size];
-    if (size > 0) sink(0);
-    return id;
-  };
-  const limit = topK === 0 ? size : Math.min(topK, size);
+  const ordered = likeliestFirst(weights);
+  const limit = topK === 0 ? weights.length : Math.min(topK, weights.length);
   const ranked: number[] = [];
   // top-p counts the probability that top-k has left
   let total = topK === 0 ? weights.reduce((sum, weight) => sum + weight, 0) : 0;
   if (topK > 0) {
-    while (ranked.length < limit) ranked.push(pop());
+    while (ranked.length < limit) ranked.push(ordered.next().value!);
     total = ranked.reduce((sum, id) => sum + weights[id], 0);
   }
   let sum = 0;
   for (let i = 0; i < limit; i++) {
-    if (i === ranked.length) ranked.push(pop());
+    if (i === ranked.length) ranked.push(ordered.next().value!);
     if (i > 0 && (sum >= topP * total || weights[ranked[i]] < minP)) return ranked.slice(0, i);
     sum += weights[ranked[i]];
   }
   return ranked;
+}
+
+/** Upper half of the bits of 1, the largest weight. */
+const ONE = 0x3ff00000;
+/** Bands of weights, eight for every power of two: bits that a band does not look at, and their number. */
+const BAND_BITS = 17;
+const BANDS = (ONE >> BAND_BITS) + 1;
+
+/**
+ * Ids of weights up to 1 from the largest on, equals by id. They are sorted a few bands at a time, so that those which nobody
+ * asks for are counted only.
+ */
+function* likeliestFirst(weights: Float64Array): Generator<number, undefined> {
+  const bits = new Int32Array(weights.buffer, weights.byteOffset, 2 * weights.length);
+  const bandOf = (id: number) => Math.max(0, ONE - bits[2 * id + 1]) >> BAND_BITS;
+  const counts = new Uint32Array(BANDS);
+  for (let id = 0; id < weights.length; id++) counts[bandOf(id)]++;
+  let left = weights.length;
+  for (let from = 0, to = 0, enough = 64; left > 0; from = to, enough *= 8) {
+    let size = 0;
+    while (size < Math.min(enough, left)) size += counts[to++];
+    left -= size;
+    const ids = new Int32Array(size);
+    for (let id = 0, i = 0; i < size; id++) {
+      const band = bandOf(id);
+      if (from <= band && band < to) ids[i++] = id;
+    }
+    yield* ids.sort((a, b) => weights[b] - weights[a] || a - b);
+  }
 }
