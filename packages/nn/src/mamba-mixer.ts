@@ -35,6 +35,8 @@ export interface MambaMixerInput {
   readonly state?: MambaMixerState | undefined;
   /** Integers, 0 where a step is padding: it changes neither state nor convolution window. */
   readonly mask?: Tensor | undefined; // batch time
+  /** Integers, numbers of packed sequences: one begins wherever the number changes, with state and window of its own. */
+  readonly seqIdx?: Tensor | undefined; // batch time
 }
 
 /**
@@ -78,15 +80,15 @@ export class MambaMixer extends Module {
     this.keepDerived(this.#rates.freeze());
   }
 
-  forward({ x, state, mask }: MambaMixerInput): { readonly y: Tensor; readonly state: MambaMixerState } {
+  forward({ x, state, mask, seqIdx }: MambaMixerInput): { readonly y: Tensor; readonly state: MambaMixerState } {
     const { dInner, dState, dtRank } = this.#config;
     const [stream, z] = this.inProj.forward(x).split([dInner, dInner]);
-    const { y: u, finalState: conv } = this.conv1d.forward({ x: stream, initialState: state?.conv, mask });
+    const { y: u, finalState: conv } = this.conv1d.forward({ x: stream, initialState: state?.conv, mask, seqIdx });
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
     const { weight, bias } = this.deltaProj;
     const delta = matmul(rank, weight); // the scan adds the bias, before softplus
     const { y, finalState: ssm } = selectiveScan(
-      { u, delta, A: this.#rates.A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask },
+      { u, delta, A: this.#rates.A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask, seqIdx },
       { deltaSoftplus: true },
     );
     return { y: this.outProj.forward(y), state: { conv, ssm } };
