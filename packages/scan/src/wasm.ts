@@ -1,3 +1,4 @@
+import { associativeScanKernels } from "./associative-scan/associative-scan.wasm.ts";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
 import { rollKernel } from "./causal-conv1d/roll.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
@@ -29,6 +30,7 @@ export const kernels = [
   mamba3StepsBackwardKernel,
   ssdChunkedBackward,
   ssdBackwardKernel,
+  ...associativeScanKernels,
   ...linearScanKernels,
   ...ltiKernels,
   ...ltiBackwardKernels,

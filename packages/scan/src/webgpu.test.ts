@@ -1,4 +1,4 @@
-import { compileKernel, kernelVariants } from "@elapid/webgpu";
+import { compileKernel, FORWARD_PROGRESS, kernelVariants } from "@elapid/webgpu";
 import { create } from "webgpu";
 import { describe, expect, test } from "vitest";
 import { kernels } from "./webgpu.ts";
@@ -19,6 +19,8 @@ const rows = (batch: number, time: number) => ({
 const sizes = [
   {
     batch: 2,
+    outer: 2,
+    part: 1,
     time: 3,
     inner: 5,
     state: 16,
@@ -37,6 +39,8 @@ const sizes = [
   },
   {
     batch: 1,
+    outer: 1,
+    part: 1,
     time: 1,
     inner: 1,
     state: 1,
@@ -57,6 +61,8 @@ const sizes = [
   // each channel has a B for itself, and groups have a C
   {
     batch: 1,
+    outer: 1,
+    part: 1,
     time: 5000,
     inner: 6,
     state: 3,
@@ -78,6 +84,7 @@ const sizes = [
     groupsC: 2,
   },
 ];
+const features = [new Set<string>(), new Set([FORWARD_PROGRESS])];
 const choices = {
   activation: ["none", "silu"],
   rotation: ["pairwise", "halved"],
@@ -89,7 +96,9 @@ describe.each(kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel
   ({ kernel }) => {
     test.each(kernelVariants(kernel, choices))("compiles with $given $attributes", async (variant) => {
       let compiled = 0;
-      for (const dims of sizes) compiled += await compileKernel(dawn.device, kernel, dims, variant);
+      for (const dims of sizes) {
+        for (const told of features) compiled += await compileKernel(dawn.device, kernel, dims, variant, told);
+      }
       expect(compiled).toBeGreaterThan(0);
     });
   },

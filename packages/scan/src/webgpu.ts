@@ -1,16 +1,15 @@
 import type { Kernel } from "@elapid/webgpu";
+import { scanKernels } from "./associative-scan/associative-scan.wgsl.ts";
+import { scanMaxBackwardKernels } from "./associative-scan/scan-max.backward.wgsl.ts";
+import { scanMax } from "./associative-scan/scan-max.ts";
+import { scanProduct } from "./associative-scan/scan-product.ts";
+import { scanSum } from "./associative-scan/scan-sum.ts";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wgsl.ts";
+import { linearScanKernels } from "./linear-scan/linear-scan.wgsl.ts";
 import { rollKernel } from "./causal-conv1d/roll.wgsl.ts";
-import { complexLinearScanBackwardKernel } from "./linear-scan/complex-linear-scan.backward.wgsl.ts";
-import { complexLinearScanForward } from "./linear-scan/complex-linear-scan.forward.wgsl.ts";
-import { linearScanBackwardKernel } from "./linear-scan/linear-scan.backward.wgsl.ts";
-import { linearScanForward } from "./linear-scan/linear-scan.forward.wgsl.ts";
 import { mamba3ForwardKernel } from "./mamba3/mamba3.forward.wgsl.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.backward.wgsl.ts";
 import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wgsl.ts";
-import { scanMaxBackwardKernel } from "./linear-scan/scan-max.backward.wgsl.ts";
-import { scanMaxForward } from "./linear-scan/scan-max.forward.wgsl.ts";
-import { scanSumForward } from "./linear-scan/scan-sum.forward.wgsl.ts";
 import {
   complexSelectiveScanBackwardKernel,
   complexSelectiveScanChunked,
@@ -20,6 +19,10 @@ import { selectiveScanBackwardKernel } from "./selective-scan/selective-scan.bac
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wgsl.ts";
 import { ltiKernels } from "./lti/lti.webgpu.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
+
+export type { ScanAlgorithm } from "./associative-scan/scan-algorithm.ts";
+export { scanKernels } from "./associative-scan/associative-scan.wgsl.ts";
+export type { ScanKernelOptions } from "./associative-scan/scan-kernels.ts";
 
 /** WGSL kernels of the recurrences. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [
@@ -34,12 +37,8 @@ export const kernels: readonly Kernel[] = [
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
   ssdBackwardKernel,
-  scanSumForward,
-  scanMaxForward,
-  scanMaxBackwardKernel,
-  linearScanForward,
-  linearScanBackwardKernel,
-  complexLinearScanForward,
-  complexLinearScanBackwardKernel,
+  ...[scanSum, scanMax, scanProduct].flatMap((scan) => scanKernels(scan)),
+  ...scanMaxBackwardKernels(),
+  ...linearScanKernels(),
   ...ltiKernels,
 ];

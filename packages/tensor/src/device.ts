@@ -232,7 +232,8 @@ export class Device {
   #make(shape: Shape, dtype: DType, memory: Memory): Tensor {
     this.#assertOpen("make a tensor");
     checkShape(shape, "Cannot make a tensor");
-    const storage = new Storage(memory, byteLength(dtype, shape), rowUnit(dtype, shape).bytes);
+    const rows = shape.slice(0, shape.findLastIndex((length) => length > 1) + 1); // a row of one element is no row
+    const storage = new Storage(memory, byteLength(dtype, shape), rowUnit(dtype, rows).bytes);
     return this.adopt(new Tensor(this, storage, 0, shape, dtype));
   }
 

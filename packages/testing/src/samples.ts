@@ -8,7 +8,16 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, complexLinearScan, complexSelectiveScanOp, linearScan, selectiveScanOp } from "@elapid/scan";
+import {
+  causalConv1d,
+  complexLinearScan,
+  complexSelectiveScanOp,
+  linearScan,
+  scanMax,
+  scanProduct,
+  scanSum,
+  selectiveScanOp,
+} from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import type { Call } from "./call.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
@@ -52,8 +61,12 @@ const samples: readonly Sample[] = [
     ranges: { mask: [0, 1] },
     attributes: { activation: "silu" },
   },
-  { op: linearScan, sizes: { rows: 3, time: 600 } },
-  { op: complexLinearScan, sizes: { rows: 3, time: 600, complex: 2 }, ranges: { a: [-0.7, 0.7] } },
+  ...[scanSum.op, scanMax.op, linearScan.op].flatMap((op) => [
+    { op, sizes: { outer: 3, time: 600, inner: 1 } },
+    { op, sizes: { outer: 2, time: 33, inner: 7 } },
+  ]),
+  { op: scanProduct.op, sizes: { outer: 3, time: 600, inner: 1 }, ranges: { x: [0.9, 1.1] } },
+  { op: complexLinearScan.op, sizes: { outer: 3, time: 600, inner: 1 }, ranges: { a: [-0.7, 0.7] } },
   { ...scan, sizes: { batch: 2, time: 33, inner: 37, state: 16 } },
   { ...scan, sizes: { batch: 2, time: 1, inner: 37, state: 16 } },
 ];

@@ -11,6 +11,7 @@ import {
 import { BufferPool, GpuMemory, partBytes, usage } from "./buffers.ts";
 import { CommandQueue } from "./dispatch.ts";
 import { Faults } from "./faults.ts";
+import { FORWARD_PROGRESS } from "./forward-progress.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
 import { locate, piecesOf, type Piece } from "./pieces.ts";
 import { PipelineCache } from "./pipelines.ts";
@@ -25,6 +26,8 @@ export interface BackendOptions {
   readonly maxBindingBytes?: number | undefined;
   /** Bytes that tensors may hold at once. Default: whatever the device has. */
   readonly maxBytes?: number | undefined;
+  /** Whether a workgroup that has begun goes on while others wait for it. Default `false`: WebGPU does not promise it. */
+  readonly forwardProgress?: boolean | undefined;
 }
 
 const MEBIBYTE = 2 ** 20;
@@ -53,7 +56,7 @@ export class WebGpuBackend implements Backend {
 
   constructor(
     device: GPUDevice,
-    { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity }: BackendOptions,
+    { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity, forwardProgress = false }: BackendOptions,
   ) {
     const { maxBufferSize, maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = device.limits;
     this.#device = device;
@@ -61,7 +64,8 @@ export class WebGpuBackend implements Backend {
     this.alignment = minStorageBufferOffsetAlignment;
     this.#partLimit = Math.min(maxBindingBytes, maxBufferSize, maxStorageBufferBindingSize);
     this.#maxBytes = maxBytes;
-    this.#features = device.features as ReadonlySet<string>;
+    const features = device.features as ReadonlySet<string>;
+    this.#features = forwardProgress ? new Set([...features, FORWARD_PROGRESS]) : features;
     for (const kernel of kernels) {
       const { name } = kernel.op;
       this.#kernels.set(name, [...(this.#kernels.get(name) ?? []), kernel]);

@@ -46,6 +46,7 @@ const caches = new WeakMap<GPUDevice, PipelineCache>();
 /**
  * Compiles the passes of a kernel for certain sizes without running them; Dawn's null backend is enough.
  *
+ * @param features Those that the kernel is told of. Default: the device's.
  * @returns The number of passes, 0 if the kernel does not take these sizes.
  * @throws SyntaxError that shows the line whose WGSL does not compile.
  */
@@ -54,9 +55,10 @@ export async function compileKernel(
   kernel: Kernel,
   dims: Sizes,
   variant: KernelVariant,
+  features = device.features as ReadonlySet<string>,
 ): Promise<number> {
   const limits = { bindingBytes: device.limits.maxStorageBufferBindingSize };
-  const context: KernelContext = { ...variant, features: device.features as ReadonlySet<string>, limits };
+  const context: KernelContext = { ...variant, features, limits };
   if (!kernel.suits(dims, context)) return 0;
   const pipelines = caches.get(device) ?? new PipelineCache(device);
   caches.set(device, pipelines);

@@ -1,5 +1,6 @@
 export { classify, type AdapterKind, type AdapterOptions } from "./adapter.ts";
 export { WebGpuBackend, type BackendOptions } from "./backend.ts";
+export { FORWARD_PROGRESS, grantsForwardProgress } from "./forward-progress.ts";
 export { compileKernel, kernelVariants, type KernelVariant } from "./compile.ts";
 export {
   defineKernel,

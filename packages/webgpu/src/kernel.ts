@@ -6,7 +6,7 @@ export interface KernelContext<A = Attributes> {
   readonly attributes: A;
   /** Names of the optional inputs that were given. */
   readonly given: ReadonlySet<string>;
-  /** Features of the device. */
+  /** Features of the device, and `FORWARD_PROGRESS` where it has that. */
   readonly features: ReadonlySet<string>;
   readonly limits: KernelLimits;
 }
@@ -51,6 +51,8 @@ interface KernelTraits<D, A> {
   readonly integers?: readonly (keyof A & string)[];
   /** Scratch tensors of 32-bit floats that live for the call: number of elements. */
   readonly scratch?: Readonly<Record<string, (dims: D) => number>>;
+  /** The same of `atomic<u32>`. */
+  readonly atomics?: Readonly<Record<string, (dims: D) => number>>;
   /**
    * The input or output that may be larger than one binding. The kernel then runs once for each part of it, which
    * holds the rows `dims.partFirst` to `dims.partFirst + dims.partCount`.
@@ -75,7 +77,10 @@ export interface Kernel {
   readonly suits: (dims: Sizes, context: KernelContext) => boolean;
   readonly dtypes: Readonly<Record<string, WeightDType>>;
   readonly integers: ReadonlySet<string>;
+  /** Scratch of either kind. */
   readonly scratch: Readonly<Record<string, (dims: Sizes) => number>>;
+  /** Which of it is atomics. */
+  readonly atomics: ReadonlySet<string>;
   readonly split: string | undefined;
   readonly along: string | undefined;
   readonly traffic: ((dims: Sizes, context: Pick<KernelContext, "given">) => Traffic) | undefined;
@@ -109,7 +114,8 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   op: Op<I, O, A>,
   definition: KernelDefinition<OpDims<I, O>, A>,
 ): Kernel {
-  const { algorithm, suits = () => true, dtypes = {}, integers = [], scratch = {}, split, along, traffic } = definition;
+  const { algorithm, suits = () => true, dtypes = {}, integers = [], split, along, traffic } = definition;
+  const scratch = { ...definition.scratch, ...definition.atomics };
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
   for (const { binds = tensors } of passes) {
@@ -124,7 +130,8 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
       );
     }
   }
-  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, split, along, traffic };
+  const atomics = new Set(Object.keys(definition.atomics ?? {}));
+  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, atomics, split, along, traffic };
   return { op, ...traits, passes } as unknown as Kernel;
 }
 

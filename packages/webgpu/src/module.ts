@@ -5,7 +5,7 @@ import { wgslText } from "./wgsl.ts";
 /** A tensor as a shader sees it. Binding 0 is the uniform, tensors follow. */
 export interface Binding {
   readonly name: string;
-  readonly type: "f32" | "i32" | "u32";
+  readonly type: "f32" | "i32" | "u32" | "atomic<u32>";
   readonly writable: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface Part {
 
 /** What a pass binds in this call: absent inputs are left out. */
 export function bindingsOf(
-  { op, dtypes, scratch }: Kernel,
+  { op, dtypes, scratch, atomics }: Kernel,
   { binds }: Pass<Sizes, Attributes>,
   given: ReadonlySet<string>,
 ): Binding[] {
@@ -33,7 +33,8 @@ export function bindingsOf(
       found.set(name, { name, type: dtypes[name] === undefined ? dtype : "u32", writable: false });
   }
   for (const { name, dtype } of op.outputs) found.set(name, { name, type: dtype, writable: true });
-  for (const name in scratch) found.set(name, { name, type: "f32", writable: true });
+  for (const name in scratch)
+    found.set(name, { name, type: atomics.has(name) ? "atomic<u32>" : "f32", writable: true });
   const names = binds ?? [...op.inputs, ...op.outputs].map(({ name }) => name);
   return names.flatMap((name) => found.get(name) ?? []);
 }

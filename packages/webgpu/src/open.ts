@@ -1,6 +1,7 @@
 import { UnsupportedError } from "@elapid/tensor";
 import { classify, computes, findAdapter, requestDevice, type AdapterOptions } from "./adapter.ts";
 import { WebGpuBackend } from "./backend.ts";
+import { grantsForwardProgress } from "./forward-progress.ts";
 import type { Kernel } from "./kernel.ts";
 
 export interface OpenWebGpuOptions extends AdapterOptions {
@@ -12,6 +13,8 @@ export interface OpenWebGpuOptions extends AdapterOptions {
   readonly maxBindingBytes?: number;
   /** Bytes that tensors may hold at once. Default: whatever the device has. */
   readonly maxBytes?: number;
+  /** Whether a workgroup that has begun goes on while others wait for it. Default: as is known of the adapter. */
+  readonly forwardProgress?: boolean;
 }
 
 /**
@@ -44,6 +47,7 @@ export async function openWebGpu(options: OpenWebGpuOptions): Promise<WebGpuBack
     description: `webgpu: ${description}${software ? " (software)" : ""}`,
     maxBindingBytes,
     maxBytes,
+    forwardProgress: options.forwardProgress ?? grantsForwardProgress(adapter.info),
   });
 }
 

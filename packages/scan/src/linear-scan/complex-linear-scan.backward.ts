@@ -8,18 +8,19 @@ import { complexLinearScanBackwardReference } from "./complex-linear-scan.refere
  *     dinitialState = conj(a[0]) g[0]
  *
  * `conj(a) g` after the last step is `dfinalState`. `reverse` is the direction of the recurrence, not of this scan.
+ * Where the recurrence was exclusive, `h` and `dh` are of the states before the steps.
  */
 export const complexLinearScanBackward = defineOp({
   name: "complex-linear-scan.backward",
   inputs: {
-    a: "... time complex",
-    h: "... time complex",
-    initialState: optional("... complex"),
-    dh: optional("... time complex"),
-    dfinalState: optional("... complex"),
+    a: "outer time inner complex",
+    h: "outer time inner complex",
+    initialState: optional("outer inner complex"),
+    dh: optional("outer time inner complex"),
+    dfinalState: optional("outer inner complex"),
   },
-  outputs: { da: "... time complex", db: "... time complex", dinitialState: "... complex" },
-  attributes: { reverse: false },
+  outputs: { da: "outer time inner complex", db: "outer time inner complex", dinitialState: "outer inner complex" },
+  attributes: { reverse: false, exclusive: false },
   derive: () => ({ complex: 2 }),
   reference: complexLinearScanBackwardReference,
 });

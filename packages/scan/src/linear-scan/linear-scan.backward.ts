@@ -7,17 +7,18 @@ import { linearScanBackwardReference } from "./linear-scan.reference.ts";
  *     g[t] = a[t+1] g[t+1] + dh[t]      db[t] = g[t]      da[t] = g[t] h[t-1]      dinitialState = a[0] g[0]
  *
  * `a g` after the last step is `dfinalState`. `reverse` is the direction of the recurrence, not of this scan.
+ * Where the recurrence was exclusive, `h` and `dh` are of the states before the steps.
  */
 export const linearScanBackward = defineOp({
   name: "linear-scan.backward",
   inputs: {
-    a: "... time",
-    h: "... time",
-    initialState: optional("..."),
-    dh: optional("... time"),
-    dfinalState: optional("..."),
+    a: "outer time inner",
+    h: "outer time inner",
+    initialState: optional("outer inner"),
+    dh: optional("outer time inner"),
+    dfinalState: optional("outer inner"),
   },
-  outputs: { da: "... time", db: "... time", dinitialState: "..." },
-  attributes: { reverse: false },
+  outputs: { da: "outer time inner", db: "outer time inner", dinitialState: "outer inner" },
+  attributes: { reverse: false, exclusive: false },
   reference: linearScanBackwardReference,
 });

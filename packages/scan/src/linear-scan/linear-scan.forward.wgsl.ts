@@ -1,30 +1,43 @@
-import { defineKernel, wgsl } from "@elapid/webgpu";
-import { linearScan } from "./linear-scan.ts";
-import { scanRows } from "./scan-rows.wgsl.ts";
+import { wgsl } from "@elapid/webgpu";
+import type { ScanText } from "../associative-scan/scan-text.ts";
+import { linearRun } from "./linear-run.wgsl.ts";
 
 /**
- * Linear recurrences, a workgroup a row. Steps after each other are one step with the product of their factors; where
- * that overflows within a tile, the state is NaN or infinite. Moves 20 bytes an element, 12 where the second loads come
- * from cache, the least possible.
+ * Linear recurrences: steps after each other are one step with the product of their factors. Where that overflows within a
+ * tile, the state is NaN or infinite. The least traffic is 12 bytes an element.
  */
-export const linearScanForward = defineKernel(linearScan, {
-  along: "rows",
-  workgroups: ({ rows }) => rows,
-  source: () => wgsl`
-    ${scanRows}
-    /** Takes a state h to factor · h + added. */
-    struct Part { factor: f32, added: f32 }
+export const linearScanText: ScanText = {
+  floats: 2,
+  bytes: 8,
+  run: wgsl`
+    ${linearRun}
     const fromEnd = reverse;
-
-    fn combine(first: Part, second: Part) -> Part {
-      return Part(second.factor * first.factor, fma(second.factor, first.added, second.added));
-    }
-    fn startOf(row: u32) -> Part {
-      if (hasInitialState) { return Part(0.0, initialState[row]); }
-      return Part(0.0, 0.0);
-    }
-    fn elementOf(at: u32) -> Part { return Part(a[at], b[at]); }
-    fn put(row: u32, at: u32, step: u32, before: Part, after: Part) { h[at] = after.added; }
-    fn finish(row: u32, all: Part) { finalState[row] = all.added; }
   `,
-});
+  start: {
+    binds: ["initialState"],
+    text: wgsl`
+      fn startOf(row: u32) -> Run {
+        if (hasInitialState) { return Run(0.0, initialState[row]); }
+        return Run(0.0, 0.0);
+      }
+    `,
+  },
+  element: {
+    binds: ["a", "b"],
+    text: wgsl`
+      fn elementOf(row: u32, at: u32, step: u32) -> Run { return Run(a[at], b[at]); }
+    `,
+  },
+  put: {
+    binds: ["h"],
+    text: wgsl`
+      fn put(row: u32, at: u32, step: u32, before: Run, after: Run) { h[at] = select(after.added, before.added, exclusive); }
+    `,
+  },
+  finish: {
+    binds: ["finalState"],
+    text: wgsl`
+      fn finish(row: u32, all: Run) { finalState[row] = all.added; }
+    `,
+  },
+};

@@ -25,47 +25,56 @@ import { linearScan } from "./linear-scan.ts";
 
 const optional = ["initialState", "dh", "dfinalState"];
 const complex = 2;
-const small = { rows: 3, time: 19, complex };
+const small = { outer: 3, time: 19, inner: 2, complex };
 const shapes = [
-  { rows: 1, time: 1, complex },
-  { rows: 257, time: 1, complex },
-  { rows: 3, time: 63, complex },
-  { rows: 5, time: 513, complex }, // one step over a tile
-  { rows: 2, time: 1257, complex },
-  { rows: 1, time: 2 ** 16 + 1, complex },
-  { rows: 66, time: 257, complex }, // enough for several threads
+  { outer: 1, time: 1, inner: 1, complex },
+  { outer: 257, time: 1, inner: 1, complex },
+  { outer: 3, time: 63, inner: 1, complex },
+  { outer: 2, time: 257, inner: 5, complex },
+  { outer: 5, time: 513, inner: 1, complex }, // one step over a tile
+  { outer: 1, time: 2 ** 16 + 1, inner: 1, complex },
+  { outer: 66, time: 257, inner: 1, complex }, // enough for several threads
 ];
 
 const ops: { op: AnyOp; name: string }[] = [
-  linearScan,
+  linearScan.op,
   linearScanBackward,
-  complexLinearScan,
+  complexLinearScan.op,
   complexLinearScanBackward,
 ].map((op) => ({ op, name: op.name }));
+interface RandomCall {
+  readonly without?: readonly string[];
+  readonly reverse?: boolean;
+  readonly exclusive?: boolean;
+}
+
+const ways = [false, true].flatMap((reverse) => [false, true].map((exclusive) => ({ reverse, exclusive })));
 const forward = ops.filter(({ name }) => !name.endsWith(".backward"));
 
 /** A call with random numbers; the product of complex factors up to 0.7 + 0.7i stays bounded. */
-function random(op: AnyOp, sizes: Call["sizes"], seed: number, without: readonly string[] = [], reverse = false): Call {
+function random(op: AnyOp, sizes: Call["sizes"], seed: number, options: RandomCall = {}): Call {
+  const { without, reverse = false, exclusive = false } = options;
   const reach = op.name.startsWith("complex") ? 0.7 : 1;
   const ranges = { a: [-reach, reach] } as const;
-  return { op, sizes, inputs: randomInputs(op, sizes, { seed, ranges, without }), attributes: { reverse } };
+  return { op, sizes, inputs: randomInputs(op, sizes, { seed, ranges, without }), attributes: { reverse, exclusive } };
 }
 
 /** The steps `from` to `to` of every row. */
 function stepsOf(values: Float32Array, time: number, from: number, to: number): Float32Array {
-  const inner = values.length / small.rows / time;
-  const rows = Array.from({ length: small.rows }, (_, row) => [
-    ...values.subarray((row * time + from) * inner, (row * time + to) * inner),
+  const step = values.length / small.outer / time;
+  const parts = Array.from({ length: small.outer }, (_, i) => [
+    ...values.subarray((i * time + from) * step, (i * time + to) * step),
   ]);
-  return Float32Array.from(rows.flat());
+  return Float32Array.from(parts.flat());
 }
 
 /** Rows with their steps in the opposite order. */
-function turned(values: Float32Array, { rows, time }: typeof small): Float32Array {
-  const inner = values.length / rows / time;
+function turned(values: Float32Array): Float32Array {
+  const { outer, time } = small;
+  const size = values.length / outer / time;
   return values.map((_, i) => {
-    const [row, step, part] = [Math.floor(i / inner / time), Math.floor(i / inner) % time, i % inner];
-    return values[(row * time + time - 1 - step) * inner + part];
+    const [index, step, part] = [Math.floor(i / size / time), Math.floor(i / size) % time, i % size];
+    return values[(index * time + time - 1 - step) * size + part];
   });
 }
 
@@ -75,40 +84,43 @@ describe.each(backends())("linear scans on $name", ({ run, device, name: backend
   );
 
   describe.each(ops)("$name", ({ op }) => {
-    describe.each(shapes)("at R$rows T$time", (sizes) => {
-      test.each([false, true])("matches the reference with everything, reverse %s", (reverse) =>
-        expectMatchesReference(run, random(op, sizes, 1, [], reverse)),
-      );
-
-      test("matches the reference with nothing optional", () =>
-        expectMatchesReference(run, random(op, sizes, 2, optional)));
+    test.each(shapes)("matches the reference at $outer x T$time x $inner", async (sizes) => {
+      await expectMatchesReference(run, random(op, sizes, 1));
+      const way = { reverse: true, exclusive: true };
+      await expectMatchesReference(run, random(op, sizes, 2, { without: optional, ...way }));
     });
+
+    test.each(ways)("matches the reference, reverse $reverse, exclusive $exclusive", (way) =>
+      expectMatchesReference(run, random(op, small, 11, way)),
+    );
 
     test.each(op.inputs.filter((port) => port.optional).map(({ name }) => name))(
       "matches the reference without %s",
-      (left) => expectMatchesReference(run, random(op, small, 3, [left])),
+      (left) => expectMatchesReference(run, random(op, small, 3, { without: [left] })),
     );
 
     test("computes a row with the same bits whatever others are beside it, in any order", () =>
       fc.assert(
-        fc.asyncProperty(someOf(small.rows), (chosen) => expectIndependent(run, random(op, small, 4), "rows", chosen)),
+        fc.asyncProperty(someOf(small.outer), (chosen) =>
+          expectIndependent(run, random(op, small, 4), "outer", chosen),
+        ),
         tries,
       ));
 
-    test.each([false, true])("has NaN where the reference has it, reverse %s", (reverse) =>
-      expectNaNsOfReference(run, random(op, { ...small, time: 600 }, 5, [], reverse)),
+    test.each([false, true])("has NaN where the reference has it, reverse and exclusive %s", (on) =>
+      expectNaNsOfReference(run, random(op, { ...small, time: 600 }, 5, { reverse: on, exclusive: on })),
     );
 
     test("in reverse is the scan of the reversed rows", async () => {
       const { inputs } = random(op, small, 6);
-      const isRows = (name: string) => op.inputs.some((port) => port.name === name && port.pattern.names[0] === "time");
+      const isRows = (name: string) => op.inputs.some((port) => port.name === name && port.pattern.names[1] === "time");
       const mirrored = Object.fromEntries(
-        Object.entries(inputs).map(([name, values]) => [name, isRows(name) ? turned(values, small) : values]),
+        Object.entries(inputs).map(([name, values]) => [name, isRows(name) ? turned(values) : values]),
       );
       const reversed = await run(op, small, inputs, { reverse: true });
       const plain = await run(op, small, mirrored);
       for (const { name, pattern } of op.outputs) {
-        const expected = pattern.names[0] === "time" ? turned(plain[name], small) : plain[name];
+        const expected = pattern.names[1] === "time" ? turned(plain[name]) : plain[name];
         expect(reversed[name], name).toEqual(expected);
       }
     });
@@ -143,8 +155,8 @@ describe.each(backends())("linear scans on $name", ({ run, device, name: backend
         fc.asyncProperty(fc.integer({ min: 0, max: small.time - 1 }), async (k) => {
           const { inputs } = random(op, small, k);
           const changed = (values: Float32Array) => {
-            const inner = values.length / small.rows / small.time;
-            return values.map((value, i) => (Math.floor(i / inner) % small.time < k ? value : value + 1));
+            const step = values.length / small.outer / small.time;
+            return values.map((value, i) => (Math.floor(i / step) % small.time < k ? value : value + 1));
           };
           const before = await run(op, small, inputs);
           const after = await run(op, small, { ...inputs, a: changed(inputs.a), b: changed(inputs.b) });
@@ -179,34 +191,51 @@ describe.each(backends())("linear scans on $name", ({ run, device, name: backend
 });
 
 test.each(ops)("$name has the same bits on any number of threads", ({ op }) =>
-  expectSameBitsOnThreads(random(op, { rows: 67, time: 257, complex }, 8)),
+  expectSameBitsOnThreads(random(op, { outer: 67, time: 257, inner: 1, complex }, 8)),
 );
 
 describe.each(forward)("the gradient of $name", ({ op }) => {
-  test.each([false, true])("agrees with differences, reverse %s", (reverse) =>
-    expectGradients(random(op, { rows: 2, time: 7, complex }, 9, [], reverse)),
+  const sizes = { outer: 2, time: 5, inner: 2, complex };
+  test.each(ways)("agrees with differences, reverse $reverse, exclusive $exclusive", (way) =>
+    expectGradients(random(op, sizes, 9, way)),
   );
 
   test("agrees with differences without a state", () =>
-    expectGradients(random(op, { rows: 2, time: 7, complex }, 10, ["initialState"])));
+    expectGradients(random(op, sizes, 10, { without: ["initialState"] })));
 });
 
-test("takes any number of dimensions before time", async () => {
+test("runs along any dimension, by number or by name", async () => {
   using device = new Device(new HostBackend());
   const { h, finalState } = linearScan({ a: device.full([2, 3, 4], 0.5), b: device.full([2, 3, 4], 1) });
   expect(h.shape).toEqual([2, 3, 4]);
   expect(finalState.shape).toEqual([2, 3]);
   expect((await h.data()).subarray(20)).toEqual(Float32Array.of(1, 1.5, 1.75, 1.875));
+
+  const a = device.full([2, 3, 4], 0.5);
+  const options = { axis: "time", dims: "batch time inner" };
+  const along = linearScan({ a, b: a, initialState: device.full([2, 4], 8) }, options);
+  expect(along.finalState.shape).toEqual([2, 4]);
+  expect((await along.h.data()).filter((_, i) => i % 4 === 1)).toEqual(
+    Float32Array.of(4.5, 2.75, 1.875, 4.5, 2.75, 1.875),
+  );
+  const before = linearScan({ a, b: a, initialState: device.full([2, 4], 8) }, { axis: 1, exclusive: true });
+  expect((await before.h.data()).filter((_, i) => i % 4 === 1)).toEqual(Float32Array.of(8, 4.5, 2.75, 8, 4.5, 2.75));
 });
 
 test("names what does not fit", () => {
   using device = new Device(new HostBackend());
   const a = device.zeros([3, 5]);
-  expect(() => linearScan({ a, b: device.zeros([3, 4]) })).toThrow(
+  expect(() => linearScan({ a, b: device.zeros([3, 4]) }, { dims: "batch time" })).toThrow(
     new TypeError('Cannot run "linear-scan": "time" is 5 in a but 4 in b'),
   );
   expect(() => linearScan({ a, b: a, initialState: device.zeros([2]) })).toThrow(
-    new TypeError('Cannot run "linear-scan": "rows" is 3 in a but 2 in initialState'),
+    new TypeError('Cannot run "linear-scan": dimension 0 is 3 in a but 2 in initialState'),
+  );
+  expect(() => linearScan({ a, b: a, initialState: device.zeros([3]) }, { axis: 0, dims: "time batch" })).toThrow(
+    new TypeError('Cannot run "linear-scan": "batch" is 5 in a but 3 in initialState'),
+  );
+  expect(() => linearScan({ a, b: a, initialState: device.zeros([]) })).toThrow(
+    new TypeError('Cannot run "linear-scan": initialState has shape [] but [3] was needed, as a has it'),
   );
   expect(() => complexLinearScan({ a, b: a })).toThrow(
     new TypeError('Cannot run "complex-linear-scan": "complex" is 5 in a but must be 2'),
