@@ -1,4 +1,4 @@
-import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
+import { cosineSine, groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { complex } from "./complex.wgsl.ts";
 import { forEach, groupsOf } from "./each.wgsl.ts";
 
@@ -39,9 +39,9 @@ fn setPoint(i: u32, value: vec2f) {
 }`;
 
 /** What two points become in a stage, the first in `xy`. */
-const takeApart = wgsl`${complex}
+const takeApart = wgsl`${complex}${cosineSine}
 fn butterfly(a: vec2f, b: vec2f, root: vec2f) -> vec4f { return vec4f(a + b, times(a - b, root)); }`;
-const putTogether = wgsl`${complex}
+const putTogether = wgsl`${complex}${cosineSine}
 fn butterfly(a: vec2f, b: vec2f, root: vec2f) -> vec4f {
   let turned = conjTimes(root, b);
   return vec4f(a + turned, a - turned);
@@ -89,7 +89,7 @@ export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isF
               for (var pair = 0u; pair < ${width / 2}; pair++) {
                 let within = pair % half;
                 let low = (pair / half) * 2 * half + within;
-                let root = cis(-3.141592653589793 * ((f32(within) + f32(k) / f32(stride)) / f32(half)));
+                let root = cosineSine(-3.141592653589793 * ((f32(within) + f32(k) / f32(stride)) / f32(half)));
                 let both = butterfly(held[low], held[low + half], root);
                 held[low] = both.xy;
                 held[low + half] = both.zw;
@@ -129,7 +129,7 @@ export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isF
           for (var pair = lane; pair < size / 2; pair += ${LANES}) {
             let within = pair % half;
             let low = (pair / half) * 2 * half + within;
-            let root = cis(-3.141592653589793 * (f32(within) / f32(half)));
+            let root = cosineSine(-3.141592653589793 * (f32(within) / f32(half)));
             let both = butterfly(held[low], held[low + half], root);
             held[low] = both.xy;
             held[low + half] = both.zw;

@@ -1,4 +1,4 @@
-import { wgsl, type Wgsl } from "@elapid/webgpu";
+import { cosineSine, wgsl, type Wgsl } from "@elapid/webgpu";
 import { complex } from "./complex.wgsl.ts";
 import { blend } from "./rules.ts";
 
@@ -33,6 +33,7 @@ export function modes(rule: string): Wgsl {
   return wgsl`
 ${complex}
 ${exact}
+${cosineSine}
 struct Mode {
   m: vec2f, // factor - 1
   input: vec2f,
@@ -54,7 +55,7 @@ fn discretize(a: vec2f, b: vec2f, dt: f32) -> Mode {
     mode.df = times(mode.g, mode.g);
     mode.dg = ${alpha} * mode.df;
   } else if (length(z) >= 0.5) {
-    mode.df = exact(z.x) * cis(z.y);
+    mode.df = exact(z.x) * cosineSine(z.y);
     mode.m = mode.df - one;
     mode.g = over(mode.m, z);
     mode.dg = over(mode.df - mode.g, z);
