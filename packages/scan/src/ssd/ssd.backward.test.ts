@@ -1,6 +1,7 @@
 import {
   backends,
   expectGoldenGradients,
+  expectGradients,
   expectMatchesReference,
   expectNaNsOfReference,
   expectSameBitsOnThreads,
@@ -15,6 +16,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { kernels } from "../wasm.ts";
 import { ssdBackward as op } from "./ssd.backward.ts";
+import { ssd } from "./ssd.ts";
 
 const ranges = { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 2] } as const;
 const bounds = { deltaSoftplus: true, deltaMin: 0.06, deltaMax: 1.2 };
@@ -130,4 +132,22 @@ test.each([480, 960])("keeps states at the borders of chunks alone: 2.3 times u 
   const [B, C] = [0, 0].map(() => device.zeros([batch, time, groups, state]));
   op({ u, delta: device.zeros([batch, time, heads]), A: device.zeros([heads]), B, C, z, dy });
   expect(device.peakBytes - device.liveBytes).toBeLessThan(2.3 * u.byteLength + 2 ** 21);
+});
+
+describe("the gradient of ssd", () => {
+  const sizes = { batch: 2, time: 5, heads: 4, headDim: 2, groups: 2, state: 3 };
+  const bounded = { deltaSoftplus: true, deltaMin: 0.1, deltaMax: 1 };
+
+  test("of every input agrees with finite differences", () => {
+    const inputs = randomInputs(ssd, sizes, { seed: 1, ranges: { ...ranges, mask: [1, 1], seqIdx: [0, 0] } });
+    return expectGradients({ op: ssd, sizes, inputs, attributes: bounded });
+  });
+
+  test("agrees with packed and padded sequences", () =>
+    expectGradients({ op: ssd, sizes, inputs: randomInputs(ssd, sizes, { seed: 2, ranges }), attributes: bounded }));
+
+  test("agrees with nothing optional and no softplus", () => {
+    const inputs = randomInputs(ssd, sizes, { seed: 3, ranges: { ...ranges, delta: [0.1, 0.9] }, without: optional });
+    return expectGradients({ op: ssd, sizes, inputs });
+  });
 });

@@ -17,6 +17,7 @@
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { COLUMNS, packRows, packTransposed, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
+import { scale } from "./ssd.chunk.as.ts";
 import { BEGINNING, decayRow, finish, kindOf, loadFinite, packWeighted, ORDINARY, PADDING, stepSizes } from "./ssd.steps.as.ts";
 
 /** What a decay is held above, so that no processor meets a subnormal. */
@@ -192,16 +193,6 @@ function packInput(u: usize, stride: i32, mask: usize, length: i32, headDim: i32
     }
   }
   return !v128.any_true(f32x4.ne(spoilt, zero));
-}
-
-/** Scales `count` elements, a multiple of four; by 0 everything becomes 0. */
-function scale(values: usize, by: f32, count: i32): void {
-  if (by == 0) {
-    memory.fill(values, 0, (<usize>count) << 2);
-    return;
-  }
-  const factor = f32x4.splat(by);
-  for (let i = 0; i < count; i += 4) v128.store(at(values, i), f32x4.mul(v128.load(at(values, i)), factor));
 }
 
 /** The recurrence, for step `t` of a chunk; `C` is a row of a block. */

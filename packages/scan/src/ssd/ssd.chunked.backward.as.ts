@@ -1,8 +1,7 @@
 /**
- * Gradient of SSD in chunks, with matrix products on the inner loops of `matmul`, between `ssdSteps` and `ssdStepGradients` of
- * `ssd.backward.as.ts`. `ssdBorders` has a unit for each head of a sequence: it computes the state before each chunk and
- * its gradient after it, and keeps the gradient before the gate in `dz`. `ssdChunkGradients` has a unit for each chunk of a
- * group. With M = C Bᵀ ∘ L of a head, L without step sizes, v = d · u, and h, g the state and gradient at the borders:
+ * Gradient of SSD in chunks, with matrix products on the inner loops of `matmul`: after `ssdSteps` and `ssdBorders`, before
+ * `ssdStepGradients`. A unit is a chunk of a group. With M = C Bᵀ ∘ L of a head, L without step sizes, v = d · u, and h, g the
+ * state and gradient at the borders:
  *
  *     R  = do vᵀ                      dv = Mᵀ do + to ∘ (B gᵀ)
  *     dC = sum over heads of (R ∘ L) B + since ∘ (do h)         dB = sum over heads of (R ∘ L)ᵀ C + to ∘ (v g)
@@ -11,72 +10,19 @@
  * before it is multiplied. A decay has a part in all that flows from before its step to the step or later: F = M ∘ R within
  * the chunk, summed over rows and columns without differences, and what came or goes over the borders.
  *
- * Multiply-adds, each in products: `batch · time · heads · headDim · (5 · state + chunk)`, and `state + chunk / 2` more with a
+ * Multiply-adds, each in products: `batch · time · heads · headDim · (3 · state + chunk)`, and `state + chunk / 2` more with a
  * gate. Workspace: `2 · state / chunk` times `u` for the borders, 24 bytes a step of a head. Where an input is not finite,
  * NaN spreads over its chunk. Scratch: a chunk of everything, and two states.
  */
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { COLUMNS, packColumns, packRows, packTransposed, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
-import { sigmoid, silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
+import { COLUMNS, packColumns, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
+import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
+import {
+  addWeighted, decaysSince, decaysTo, dot, lowerProduct, packTransposedRows, scale, sumLanes,
+} from "./ssd.chunk.as.ts";
 import { DECAY, DECAY_GRADIENT, DRIVE_GRADIENT, KIND, RECORD, STEP } from "./ssd.record.as.ts";
-import { BEGINNING, decayRow, loadFinite, ORDINARY, packWeighted, PADDING } from "./ssd.steps.as.ts";
-
-export function ssdBorders(
-  begin: i32, end: i32, scratch: usize,
-  time: i32, heads: i32, headDim: i32, groups: i32, state: i32, chunk: i32,
-  u: usize, B: usize, C: usize, z: usize, initialState: usize, mask: usize, dy: usize, dfinalState: usize,
-  dz: usize, dinitialState: usize,
-  records: usize, states: usize, stateGrads: usize,
-): void {
-  const chunks = (time + chunk - 1) / chunk;
-  const size = headDim * state;
-  const bytes = (<usize>size) << 2;
-  const inner = heads * headDim;
-  const wide = groups * state;
-  const weights = scratch;
-  const kept = at(weights, (chunk + 3) & ~3);
-  const panels = at(kept, chunk * state);
-  const block = at(panels, chunk * (state + COLUMNS));
-  const carried = at(block, chunk * (headDim + ROWS));
-
-  for (let unit = begin; unit < end; unit++) {
-    const b = unit / heads;
-    const head = unit % heads;
-    const group = head / (heads / groups);
-
-    if (initialState) memory.copy(carried, at(initialState, unit * size), bytes);
-    else memory.fill(carried, 0, bytes);
-    for (let c = 0; c < chunks; c++) {
-      const row = b * time + c * chunk;
-      const length = min(chunk, time - c * chunk);
-      const record = at(records, (unit * time + c * chunk) * RECORD);
-      const here = row * inner + head * headDim;
-      beforeGate(z ? at(z, here) : 0, dy ? at(dy, here) : 0, at(dz, here), inner, record, length, headDim);
-      memory.copy(at(states, ((b * chunks + c) * heads + head) * size), carried, bytes);
-      loadFinite(at(B, row * wide + group * state), wide, mask ? at(mask, row) : 0, length, state, kept);
-      scale(carried, decaysTo(record, length, weights), size);
-      for (let t = 0; t < length; t++) {
-        store<f32>(at(weights, t), load<f32>(at(weights, t)) * load<f32>(at(record, t * RECORD + STEP)));
-      }
-      addProduct(at(u, here), inner, weights, kept, length, headDim, state, block, panels, carried);
-    }
-
-    if (dfinalState) memory.copy(carried, at(dfinalState, unit * size), bytes);
-    else memory.fill(carried, 0, bytes);
-    for (let c = chunks - 1; c >= 0; c--) {
-      const row = b * time + c * chunk;
-      const length = min(chunk, time - c * chunk);
-      const record = at(records, (unit * time + c * chunk) * RECORD);
-      memory.copy(at(stateGrads, ((b * chunks + c) * heads + head) * size), carried, bytes);
-      loadFinite(at(C, row * wide + group * state), wide, mask ? at(mask, row) : 0, length, state, kept);
-      scale(carried, decaysSince(record, length, weights), size);
-      addProduct(at(dz, row * inner + head * headDim), inner, weights, kept, length, headDim, state, block, panels, carried);
-    }
-    memory.copy(at(dinitialState, unit * size), carried, bytes);
-  }
-}
+import { decayRow, loadFinite, PADDING } from "./ssd.steps.as.ts";
 
 export function ssdChunkGradients(
   begin: i32, end: i32, scratch: usize,
@@ -308,118 +254,8 @@ function weighRow(
   for (let s = t + 1; s < length; s++) store<f32>(at(M, s), 0);
 }
 
-/** Decays from before the chunk, 0 for padding; gives that of the whole chunk. */
-function decaysSince(record: usize, length: i32, weights: usize): f32 {
-  let weight: f32 = 1;
-  for (let t = 0; t < length; t++, record = at(record, RECORD)) {
-    const kind = load<i32>(at(record, KIND));
-    if (kind == BEGINNING) weight = 0;
-    else if (kind == ORDINARY && weight != 0) weight *= load<f32>(at(record, DECAY));
-    if (weight < TINY) weight = 0;
-    store<f32>(at(weights, t), kind == PADDING ? 0 : weight);
-  }
-  return weight;
-}
-
-/** Decays to the end of the chunk, 0 for padding; gives that of the whole chunk. */
-function decaysTo(record: usize, length: i32, weights: usize): f32 {
-  let weight: f32 = 1;
-  for (let t = length - 1; t >= 0; t--) {
-    const step = at(record, t * RECORD);
-    const kind = load<i32>(at(step, KIND));
-    store<f32>(at(weights, t), kind == PADDING ? 0 : weight);
-    if (kind == BEGINNING) weight = 0;
-    else if (kind == ORDINARY && weight != 0) weight *= load<f32>(at(step, DECAY));
-    if (weight < TINY) weight = 0;
-  }
-  return weight;
-}
-
-/** Below it a decay is taken for 0, as processors are slow on subnormals. */
-const TINY: f32 = 1e-30;
-
-/** `dy · silu(z)`, 0 for padding. */
-function beforeGate(z: usize, dy: usize, to: usize, stride: i32, record: usize, length: i32, headDim: i32): void {
-  for (let t = 0; t < length; t++) {
-    const place = at(0, t * stride);
-    if (dy == 0 || load<i32>(at(record, t * RECORD + KIND)) == PADDING) {
-      memory.fill(to + place, 0, (<usize>headDim) << 2);
-      continue;
-    }
-    for (let p = 0; p < headDim; p += 4) {
-      const here = at(place, p);
-      let values = load4(dy + here, headDim - p);
-      if (z) values = f32x4.mul(values, silu(load4(z + here, headDim - p)));
-      store4(to + here, values, headDim - p);
-    }
-  }
-}
-
-/** `sums[p, n] += sum over t of weights[t] · x[t, p] · vectors[t, n]`. */
-function addProduct(
-  x: usize, stride: i32, weights: usize, vectors: usize, length: i32, headDim: i32, state: i32,
-  blocks: usize, panels: usize, sums: usize,
-): void {
-  for (let p = 0; p < headDim; p += ROWS) {
-    packWeighted(at(x, p), stride, weights, headDim - p, length, at(blocks, p * length));
-  }
-  packColumns(vectors, state, state, length, panels, COLUMNS * length);
-  product(blocks, panels, COLUMNS * length, sums, state, headDim, length, state, true);
-}
-
-/** All rows as panels of `product`, turned. */
-function packTransposedRows(rows: usize, count: i32, depth: i32, panels: usize): void {
-  for (let r = 0; r < count; r += COLUMNS) {
-    packTransposed(at(rows, r * depth), depth, count - r, depth, at(panels, r * depth));
-  }
-}
-
-/** The product of blocks and panels, up to the diagonal. */
-function lowerProduct(blocks: usize, panels: usize, to: usize, stride: i32, length: i32, depth: i32): void {
-  for (let t = 0; t < length; t += ROWS) {
-    product(
-      at(blocks, t * depth), panels, COLUMNS * depth, at(to, t * stride), stride,
-      min(ROWS, length - t), depth, min(t + ROWS, length), false,
-    );
-  }
-}
-
-/** Adds `weight · values` to `sums` and gives the product of `weight · values` and `others`; weight 0 adds nothing. */
-function addWeighted(values: usize, weight: f32, others: usize, sums: usize, count: i32): f32 {
-  if (weight == 0) return 0;
-  const factor = f32x4.splat(weight);
-  let total = f32x4.splat(0);
-  for (let n = 0; n < count; n += 4) {
-    const value = f32x4.mul(factor, load4(at(values, n), count - n));
-    total = madd(value, load4(at(others, n), count - n), total);
-    store4(at(sums, n), f32x4.add(load4(at(sums, n), count - n), value), count - n);
-  }
-  return sumLanes(total);
-}
-
-function dot(a: usize, b: usize, count: i32): f32 {
-  let total = f32x4.splat(0);
-  for (let i = 0; i < count; i += 4) total = madd(load4(at(a, i), count - i), load4(at(b, i), count - i), total);
-  return sumLanes(total);
-}
-
-/** Scales `count` elements; by 0 everything becomes 0. */
-function scale(values: usize, by: f32, count: i32): void {
-  if (by == 0) {
-    memory.fill(values, 0, (<usize>count) << 2);
-    return;
-  }
-  const factor = f32x4.splat(by);
-  for (let i = 0; i < count; i += 4) store4(at(values, i), f32x4.mul(load4(at(values, i), count - i), factor), count - i);
-}
-
 @inline
 function skipOf(D: usize, channelD: usize, head: i32, headDim: i32, p: i32): v128 {
   const skip = D ? v128.load_splat<f32>(at(D, head)) : f32x4.splat(0);
   return channelD ? f32x4.add(skip, load4(at(channelD, head * headDim + p), headDim - p)) : skip;
-}
-
-@inline
-function sumLanes(values: v128): f32 {
-  return f32x4.extract_lane(sums4(values, values, values, values), 0);
 }

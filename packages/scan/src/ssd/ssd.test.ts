@@ -3,7 +3,6 @@ import {
   cutOf,
   expectClose,
   expectGolden,
-  expectGradients,
   expectIndependent,
   expectMatchesReference,
   expectSameBitsOnThreads,
@@ -302,24 +301,6 @@ test("ssd in chunks has the same bits on any number of threads", () => {
   const sizes = { batch: 2, time: 65, heads: 6, headDim: 32, groups: 2, state: 16 };
   const inputs = randomInputs(op, sizes, { seed: 8, ranges });
   return expectSameBitsOnThreads({ op, sizes, inputs, attributes: { ...bounds, chunkSize: 24 } });
-});
-
-describe("gradient of ssd", () => {
-  const sizes = { batch: 2, time: 5, heads: 4, headDim: 2, groups: 2, state: 3 };
-  const bounded = { deltaSoftplus: true, deltaMin: 0.1, deltaMax: 1 };
-
-  test("of every input agrees with finite differences", () => {
-    const inputs = randomInputs(op, sizes, { seed: 1, ranges: { ...ranges, mask: [1, 1], seqIdx: [0, 0] } });
-    return expectGradients({ op, sizes, inputs, attributes: bounded });
-  });
-
-  test("agrees with packed and padded sequences", () =>
-    expectGradients({ op, sizes, inputs: randomInputs(op, sizes, { seed: 2, ranges }), attributes: bounded }));
-
-  test("agrees with nothing optional and no softplus", () => {
-    const inputs = randomInputs(op, sizes, { seed: 3, ranges: { ...ranges, delta: [0.1, 0.9] }, without: optional });
-    return expectGradients({ op, sizes, inputs });
-  });
 });
 
 describe("misuse", () => {
