@@ -7,6 +7,7 @@ import { openModelFiles } from "@elapid/loaders";
 import { generateTokens, loadModel, resolveOptions } from "@elapid/models";
 import { kernels as opsWasm } from "@elapid/ops/wasm";
 import { kernels as opsWebGpu } from "@elapid/ops/webgpu";
+import { runArrays as runScanArrays, selectiveScan } from "@elapid/scan";
 import { kernels as scanWasm } from "@elapid/scan/wasm";
 import { kernels as scanWebGpu } from "@elapid/scan/webgpu";
 import { Device, HostBackend, UnsupportedError } from "@elapid/tensor";
@@ -61,6 +62,16 @@ export async function runSuite({ read, threads }) {
       await compareCheckpoints({ test, name, read }, device);
     });
   }
+
+  await test("scans of arrays", async () => {
+    const filled = (value, ...shape) => ({ data: new Float32Array(shape.reduce((a, b) => a * b)).fill(value), shape });
+    const sequence = { u: filled(1, 1, 3, 2), delta: filled(1, 1, 3, 2), B: filled(1, 1, 3, 1), C: filled(1, 1, 3, 1) };
+    const { y } = await runScanArrays(selectiveScan, { ...sequence, A: filled(-Math.LN2, 2, 1) });
+    equal(
+      `${y.shape}: ${[...y.data].map((value) => value.toFixed(5))}`,
+      "1,3,2: 1.00000,1.00000,1.50000,1.50000,1.75000,1.75000",
+    );
+  });
 
   await test("the embedded model", async () => {
     const { greedy } = await json("golden/stories/expected.json");
