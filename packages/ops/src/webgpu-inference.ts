@@ -1,3 +1,4 @@
+import { weightDTypes } from "@elapid/tensor";
 import type { Kernel } from "@elapid/webgpu";
 import { argmaxRows } from "./argmax/argmax.rows.wgsl.ts";
 import { concatKernel } from "./copy/concat.wgsl.ts";
@@ -13,9 +14,9 @@ import { addRmsNormRows, rmsNormRows } from "./rms-norm/rms-norm.rows.wgsl.ts";
 
 /** WGSL kernels that running a model needs. Of several for one op, the first that suits a call runs. */
 export const inferenceKernels: readonly Kernel[] = [
-  matmulFewRows,
-  matmulTiled,
-  embeddingRows,
+  ...weightDTypes.map(matmulFewRows),
+  ...weightDTypes.map(matmulTiled),
+  ...weightDTypes.map(embeddingRows),
   rmsNormRows,
   addRmsNormRows,
   layerNormRows,

@@ -45,7 +45,7 @@ interface KernelTraits<D, A> {
   readonly algorithm?: string;
   /** Says whether it takes a call; the first kernel in the list that does runs. Default: it takes all. */
   readonly suits?: (dims: D, context: KernelContext<A>) => boolean;
-  /** Types of the weights among the inputs that it takes, by name; such an input is `array<u32>`. Default: `f32`. */
+  /** Types of the weights among the inputs that it takes, by name; one that is not `f32`, the default, is `array<u32>`. */
   readonly dtypes?: Readonly<Record<string, WeightDType>>;
   /** Numeric attributes that are whole numbers: `i32` in `dims`, where others are `f32`. */
   readonly integers?: readonly (keyof A & string)[];

@@ -30,7 +30,7 @@ export function bindingsOf(
   const found = new Map<string, Binding>();
   for (const { name, dtype, optional } of op.inputs) {
     if (!optional || given.has(name))
-      found.set(name, { name, type: dtypes[name] === undefined ? dtype : "u32", writable: false });
+      found.set(name, { name, type: (dtypes[name] ?? "f32") === "f32" ? dtype : "u32", writable: false });
   }
   for (const { name, dtype } of op.outputs) found.set(name, { name, type: dtype, writable: true });
   for (const name in scratch)

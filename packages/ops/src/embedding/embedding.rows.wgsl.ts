@@ -1,4 +1,6 @@
-import { defineKernel, groupIndex, nan, wgsl } from "@elapid/webgpu";
+import type { WeightDType } from "@elapid/tensor";
+import { defineKernel, groupIndex, nan, wgsl, type Kernel } from "@elapid/webgpu";
+import { weightAt } from "../matmul/weight-at.wgsl.ts";
 import { embeddingOp } from "./embedding.ts";
 
 const WORKGROUP = 64;
@@ -7,13 +9,17 @@ const WORKGROUP = 64;
  * One invocation an element of `y`. Nothing is shared; memory bounds it. A table over several bindings takes
  * one dispatch a part, which writes the rows that it has; ids outside the table belong to the first.
  */
-export const embeddingRows = defineKernel(embeddingOp, {
-  split: "weight",
-  along: "rows",
-  workgroups: ({ rows, features }) => Math.ceil((rows * features) / WORKGROUP),
-  source: () => wgsl`
+export const embeddingRows = (dtype: WeightDType): Kernel =>
+  defineKernel(embeddingOp, {
+    algorithm: dtype,
+    dtypes: { weight: dtype },
+    split: "weight",
+    along: "rows",
+    workgroups: ({ rows, features }) => Math.ceil((rows * features) / WORKGROUP),
+    source: () => wgsl`
     ${groupIndex}
     ${nan}
+    ${weightAt(dtype)}
     @compute @workgroup_size(${WORKGROUP})
     fn main(
       @builtin(workgroup_id) group: vec3u,
@@ -28,7 +34,7 @@ export const embeddingRows = defineKernel(embeddingOp, {
         return;
       }
       let row = u32(id) - dims.partFirst; // wraps around for a row before the part
-      if (row < dims.partCount) { y[i] = weight[row * dims.features + i % dims.features]; }
+      if (row < dims.partCount) { y[i] = weightAt(row, i % dims.features, dims.features); }
     }
   `,
-});
+  });

@@ -1,6 +1,8 @@
-import { defineKernel, groupIndex, wgsl } from "@elapid/webgpu";
+import type { WeightDType } from "@elapid/tensor";
+import { defineKernel, groupIndex, wgsl, type Kernel } from "@elapid/webgpu";
 import { SUM_BLOCK } from "./matmul.block.ts";
 import { matmulOp } from "./matmul.ts";
+import { weightAt } from "./weight-at.wgsl.ts";
 
 /** Outputs of a workgroup, and invocations that share each. */
 const OUTPUTS = 16;
@@ -15,14 +17,17 @@ export const FEW_ROWS = 8;
  * first adds up the four blocks in order, and so on to the end. Weights are read once a row, so memory
  * bounds it. Suits few rows, as in generation. Deterministic; the sums are those of `matmul.tiled.wgsl.ts`.
  */
-export const matmulFewRows = defineKernel(matmulOp, {
-  algorithm: "few-rows",
-  split: "weight",
-  along: "rows",
-  suits: ({ rows }) => rows <= FEW_ROWS,
-  workgroups: ({ rows, partCount }) => rows * Math.ceil(partCount / OUTPUTS),
-  source: () => wgsl`
+export const matmulFewRows = (dtype: WeightDType): Kernel =>
+  defineKernel(matmulOp, {
+    algorithm: `few-rows ${dtype}`,
+    dtypes: { weight: dtype },
+    split: "weight",
+    along: "rows",
+    suits: ({ rows }) => rows <= FEW_ROWS,
+    workgroups: ({ rows, partCount }) => rows * Math.ceil(partCount / OUTPUTS),
+    source: () => wgsl`
     ${groupIndex}
+    ${weightAt(dtype)}
     var<workgroup> blocks: array<f32, ${WORKGROUP}>;
 
     @compute @workgroup_size(${WORKGROUP})
@@ -43,7 +48,7 @@ export const matmulFewRows = defineKernel(matmulOp, {
         let end = min(begin + ${SUM_BLOCK}, dims.in);
         var sum = 0.0;
         if (works) {
-          for (var i = begin; i < end; i++) { sum = fma(x[row * dims.in + i], weight[local * dims.in + i], sum); }
+          for (var i = begin; i < end; i++) { sum = fma(x[row * dims.in + i], weightAt(local, i, dims.in), sum); }
         }
         blocks[index] = sum;
         workgroupBarrier();
@@ -59,4 +64,4 @@ export const matmulFewRows = defineKernel(matmulOp, {
       }
     }
   `,
-});
+  });

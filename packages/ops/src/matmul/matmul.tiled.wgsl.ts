@@ -1,6 +1,8 @@
-import { defineKernel, groupIndex, wgsl } from "@elapid/webgpu";
+import type { WeightDType } from "@elapid/tensor";
+import { defineKernel, groupIndex, wgsl, type Kernel } from "@elapid/webgpu";
 import { SUM_BLOCK } from "./matmul.block.ts";
 import { matmulOp } from "./matmul.ts";
+import { weightAt } from "./weight-at.wgsl.ts";
 
 /** A workgroup of 8 by 8 invocations computes a tile of 32 by 32, each invocation 4 by 4 of it. */
 const SIDE = 8;
@@ -16,13 +18,16 @@ const PITCH = SUM_BLOCK + 1;
  * sums the block for its 16 outputs, then adds it to their totals. Suits many rows. Deterministic; the sums
  * are those of `matmul.few-rows.wgsl.ts`.
  */
-export const matmulTiled = defineKernel(matmulOp, {
-  algorithm: "tiled",
-  split: "weight",
-  along: "rows",
-  workgroups: ({ rows, partCount }) => Math.ceil(rows / TILE) * Math.ceil(partCount / TILE),
-  source: () => wgsl`
+export const matmulTiled = (dtype: WeightDType): Kernel =>
+  defineKernel(matmulOp, {
+    algorithm: `tiled ${dtype}`,
+    dtypes: { weight: dtype },
+    split: "weight",
+    along: "rows",
+    workgroups: ({ rows, partCount }) => Math.ceil(rows / TILE) * Math.ceil(partCount / TILE),
+    source: () => wgsl`
     ${groupIndex}
+    ${weightAt(dtype)}
     var<workgroup> xTile: array<f32, ${TILE * PITCH}>; // tile row, in
     var<workgroup> weightTile: array<f32, ${TILE * PITCH}>; // tile column, in
 
@@ -48,7 +53,7 @@ export const matmulTiled = defineKernel(matmulOp, {
           var xValue = 0.0;
           var weightValue = 0.0;
           if (i < dims.in && r < dims.rows) { xValue = x[r * dims.in + i]; }
-          if (i < dims.in && o < dims.partCount) { weightValue = weight[o * dims.in + i]; }
+          if (i < dims.in && o < dims.partCount) { weightValue = weightAt(o, i, dims.in); }
           xTile[line * ${PITCH} + at % ${SUM_BLOCK}] = xValue;
           weightTile[line * ${PITCH} + at % ${SUM_BLOCK}] = weightValue;
         }
@@ -80,4 +85,4 @@ export const matmulTiled = defineKernel(matmulOp, {
       }
     }
   `,
-});
+  });

@@ -63,85 +63,81 @@ async function bounds({ rows, inner, out }: Sizes, { x, weight }: Inputs, dtype:
   });
 }
 
-describe.each(backends().filter(({ name }) => !name.startsWith("webgpu")))(
-  "matmul with narrow weights on $name",
-  ({ device }) => {
-    describe.each(narrow)("%s", (dtype) => {
-      test.each(shapes)("is within the rounding of x at $rows x $inner x $out", async (sizes) => {
-        const inputs = draw(sizes, 1);
-        const expected = await product(host, sizes, inputs, dtype);
-        const actual = await product(await device(), sizes, inputs, dtype);
-        const allowed = await bounds(sizes, inputs, dtype);
-        actual.forEach((value, i) => expect(Math.abs(value - expected[i]), `y[${i}]`).toBeLessThanOrEqual(allowed[i]));
-      });
-
-      test.each(shapes)("is as exact as f32 where x lies on a grid, at $rows x $inner x $out", async (sizes) => {
-        const inputs = draw(sizes, 2);
-        // with a peak of 127 in every block, whole numbers are on the grids of 127 and, but for a last bit, 8191 steps
-        const x = inputs.x.map((value, i) => ((i % sizes.inner) % 32 === 0 ? 127 : Math.round(127 * value)));
-        const whole = { ...inputs, x };
-        const expected = await product(host, sizes, whole, dtype);
-        const tolerance = { relative: dtype === "q8" ? 1e-4 : 1e-5, label: "y" };
-        expectClose(await product(await device(), sizes, whole, dtype), expected, tolerance);
-      });
-
-      test("gives a row the same bits alone, among others and twice", async () => {
-        const sizes = { rows: 23, inner: 130, out: 67 };
-        const inputs = draw(sizes, 3);
-        const all = await product(await device(), sizes, inputs, dtype);
-        expect(await product(await device(), sizes, inputs, dtype)).toEqual(all);
-        for (const [first, rows] of [
-          [0, 1],
-          [22, 1],
-          [5, 3],
-          [7, 8],
-        ]) {
-          const x = inputs.x.slice(first * 130, (first + rows) * 130);
-          const some = await product(await device(), { ...sizes, rows }, { ...inputs, x }, dtype);
-          expect(some).toEqual(all.slice(first * 67, (first + rows) * 67));
-        }
-      });
-
-      test("keeps NaN and infinity in their rows, and never makes a number of them", async () => {
-        const sizes = { rows: 5, inner: 70, out: 9 };
-        const inputs = draw(sizes, 4);
-        const clean = await product(await device(), sizes, inputs, dtype);
-        for (const bad of [NaN, Infinity, -Infinity]) {
-          const x = inputs.x.with(2 * 70 + 65, bad);
-          const y = await product(await device(), sizes, { ...inputs, x }, dtype);
-          expect(y.subarray(18, 27).some(Number.isFinite)).toBe(false);
-          expect([...y.subarray(0, 18), ...y.subarray(27)]).toEqual([...clean.subarray(0, 18), ...clean.subarray(27)]);
-        }
-      });
-
-      test("takes rows that are tiny, huge or zero", async () => {
-        const sizes = { rows: 4, inner: 40, out: 9 };
-        const inputs = draw(sizes, 5);
-        const factors = [1e-38, 1e30, 0, 1];
-        const x = inputs.x.map((value, i) => value * factors[Math.floor(i / 40)]);
-        const bias = new Float32Array(9);
-        const y = await product(await device(), sizes, { ...inputs, x, bias }, dtype);
-        const expected = await product(host, sizes, { ...inputs, x, bias }, dtype);
-        for (const [row, absolute] of [1e-36, 1e29, 0, 0.1].entries()) {
-          for (let o = row * 9; o < row * 9 + 9; o++)
-            expect(Math.abs(y[o] - expected[o])).toBeLessThanOrEqual(absolute);
-        }
-      });
+describe.each(backends())("matmul with narrow weights on $name", ({ device }) => {
+  describe.each(narrow)("%s", (dtype) => {
+    test.each(shapes)("is within the rounding of x at $rows x $inner x $out", async (sizes) => {
+      const inputs = draw(sizes, 1);
+      const expected = await product(host, sizes, inputs, dtype);
+      const actual = await product(await device(), sizes, inputs, dtype);
+      const allowed = await bounds(sizes, inputs, dtype);
+      actual.forEach((value, i) => expect(Math.abs(value - expected[i]), `y[${i}]`).toBeLessThanOrEqual(allowed[i]));
     });
 
-    test("gives nothing for no rows, and the bias where there is nothing to sum", async () => {
-      for (const dtype of narrow) {
-        const none = { rows: 0, inner: 5, out: 3 };
-        expect(await product(await device(), none, draw(none, 1), dtype)).toEqual(new Float32Array());
-        const empty = { rows: 2, inner: 0, out: 3 };
-        const inputs = draw(empty, 1);
-        expect(await product(await device(), empty, inputs, dtype)).toEqual(
-          Float32Array.of(...inputs.bias, ...inputs.bias),
-        );
+    test.each(shapes)("is as exact as f32 where x lies on a grid, at $rows x $inner x $out", async (sizes) => {
+      const inputs = draw(sizes, 2);
+      // with a peak of 127 in every block, whole numbers are on the grids of 127 and, but for a last bit, 8191 steps
+      const x = inputs.x.map((value, i) => ((i % sizes.inner) % 32 === 0 ? 127 : Math.round(127 * value)));
+      const whole = { ...inputs, x };
+      const expected = await product(host, sizes, whole, dtype);
+      const tolerance = { relative: dtype === "q8" ? 1e-4 : 1e-5, label: "y" };
+      expectClose(await product(await device(), sizes, whole, dtype), expected, tolerance);
+    });
+
+    test("gives a row the same bits alone, among others and twice", async () => {
+      const sizes = { rows: 23, inner: 130, out: 67 };
+      const inputs = draw(sizes, 3);
+      const all = await product(await device(), sizes, inputs, dtype);
+      expect(await product(await device(), sizes, inputs, dtype)).toEqual(all);
+      for (const [first, rows] of [
+        [0, 1],
+        [22, 1],
+        [5, 3],
+        [7, 8],
+      ]) {
+        const x = inputs.x.slice(first * 130, (first + rows) * 130);
+        const some = await product(await device(), { ...sizes, rows }, { ...inputs, x }, dtype);
+        expect(some).toEqual(all.slice(first * 67, (first + rows) * 67));
       }
     });
-  },
-);
+
+    test("keeps NaN and infinity in their rows, and never makes a number of them", async () => {
+      const sizes = { rows: 5, inner: 70, out: 9 };
+      const inputs = draw(sizes, 4);
+      const clean = await product(await device(), sizes, inputs, dtype);
+      for (const bad of [NaN, Infinity, -Infinity]) {
+        const x = inputs.x.with(2 * 70 + 65, bad);
+        const y = await product(await device(), sizes, { ...inputs, x }, dtype);
+        expect(y.subarray(18, 27).some(Number.isFinite)).toBe(false);
+        expect([...y.subarray(0, 18), ...y.subarray(27)]).toEqual([...clean.subarray(0, 18), ...clean.subarray(27)]);
+      }
+    });
+
+    test("takes rows that are tiny, huge or zero", async () => {
+      const sizes = { rows: 4, inner: 40, out: 9 };
+      const inputs = draw(sizes, 5);
+      const factors = [1e-38, 1e30, 0, 1];
+      const x = inputs.x.map((value, i) => value * factors[Math.floor(i / 40)]);
+      const bias = new Float32Array(9);
+      const y = await product(await device(), sizes, { ...inputs, x, bias }, dtype);
+      const expected = await product(host, sizes, { ...inputs, x, bias }, dtype);
+      for (const [row, absolute] of [1e-36, 1e29, 0, 0.1].entries()) {
+        for (let o = row * 9; o < row * 9 + 9; o++) expect(Math.abs(y[o] - expected[o])).toBeLessThanOrEqual(absolute);
+      }
+    });
+  });
+
+  test("gives nothing for no rows, and the bias where there is nothing to sum", async () => {
+    for (const dtype of narrow) {
+      const none = { rows: 0, inner: 5, out: 3 };
+      expect(await product(await device(), none, draw(none, 1), dtype)).toEqual(new Float32Array());
+      const empty = { rows: 2, inner: 0, out: 3 };
+      const inputs = draw(empty, 1);
+      expect(await product(await device(), empty, inputs, dtype)).toEqual(
+        Float32Array.of(...inputs.bias, ...inputs.bias),
+      );
+    }
+  });
+});
 
 test.each(["q8", "q4"] as const)("%s has the same bits on both builds and any number of threads", async (dtype) => {
   const [{ openWasm }, { kernels }] = await Promise.all([import("@elapid/wasm"), import("../wasm.ts")]);
