@@ -40,6 +40,8 @@ describe.each(backends())("argmax on $name", ({ device }) => {
     const none = [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity];
     const x = Float32Array.of(1, 9, NaN, Infinity, NaN, ...none, 1, -Infinity, 2, Infinity, 0);
     expect(await places(x, 3)).toEqual([-3, -6, 3]);
+    const long = Float32Array.from({ length: 77 }, (_, i) => i);
+    for (const at of [0, 7, 40, 71, 76]) expect(await places(long.with(at, NaN), 1)).toEqual([-1 - at]);
   });
 
   test("agrees with the reference on few different numbers", () =>
