@@ -1,16 +1,17 @@
 /**
  * Gradient of the selective scan. A unit is up to 32 neighbouring channels of one sequence and one group, computed four at
  * a time, a lane each. It walks time forward in chunks of 32 steps and keeps the states at their borders, then backward: of
- * a chunk, the states and decays are computed again, for four channels 1 KiB a state that stays in the first-level cache.
- * States of the whole sequence are never held.
+ * a chunk, the states and decays are computed again, for four channels 1 KiB a state that stays in the first-level cache;
+ * those of the last chunks are kept from the way forward, up to 1 MiB, which stays in the second-level one and is all of a
+ * short sequence. States of a whole long sequence are never held.
  *
  * Sums over channels are taken over the unit's and left as partial sums, sums over time for each sequence; further
  * passes combine both, in an order that sizes alone decide. Where a unit has all that a sum is over, it is the result.
  *
- * Work: two exponentials and some 12 multiply-adds for each `batch · time · inner · state`. Memory beside inputs and
+ * Work: two exponentials, or one where they are kept, and some 12 multiply-adds for each `batch · time · inner · state`. Memory beside inputs and
  * outputs: `8 · state / 32` bytes in the workspace and `4 · state / inner` in each thread's scratch for each element of
- * `u`. At batch 1, inner 1536, state 16, length 4096, where `u` has 25.2 MB, that is 25.3 MB and 0.3 MB a thread: 1.03
- * times `u` on two threads. Constant `B` and `C` need none of the former.
+ * `u`, and what is kept. At batch 1, inner 1536, state 16, length 4096, where `u` has 25.2 MB, that is 25.2 MB and 1.3 MB a
+ * thread: 1.1 times `u` on two threads. Constant `B` and `C` need none of the former.
  */
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
@@ -33,7 +34,7 @@ const CHUNK = 32;
  */
 export function selectiveScanBackward(
   begin: i32, end: i32, scratch: usize,
-  batch: i32, time: i32, inner: i32, state: i32, complex: i32, groupsB: i32, groupsC: i32, family: i32, blocks: i32,
+  batch: i32, time: i32, inner: i32, state: i32, complex: i32, groupsB: i32, groupsC: i32, family: i32, blocks: i32, kept: i32,
   u: usize, delta: usize, A: usize, B: usize, C: usize,
   D: usize, z: usize, deltaBias: usize, initialState: usize, mask: usize, seqIdx: usize, dy: usize, dfinalState: usize,
   du: usize, ddelta: usize, dz: usize, dinitialState: usize,
@@ -60,9 +61,11 @@ export function selectiveScanBackward(
   const rowsC = at(rowsB, CHUNK * lane);
   const sumsB = at(rowsC, CHUNK * lane);
   const sumsC = at(sumsB, CHUNK * lane);
-  const decays = at(sumsC, CHUNK * lane);
-  const states = at(decays, CHUNK * lane); // one more than steps
-  const borders = at(states, (CHUNK + 1) * lane);
+  // decays and states, of which there is one more than steps: of the chunk at hand, then of those that are kept
+  const recent = at(sumsC, CHUNK * lane);
+  const slot = (2 * CHUNK + 1) * lane;
+  const firstKept = chunks - 1 - kept;
+  const borders = at(recent, (1 + kept * (CHANNELS / 4)) * slot);
   const kinds = mask || seqIdx ? at(borders, max(1, chunks) * size) : 0;
   memory.fill(zeros, 0, (<usize>lane) << 2);
   // constant rows are held for all channels of the unit, those of a step for four channels and every step of a chunk
@@ -103,6 +106,8 @@ export function selectiveScanBackward(
         const place = (e - first) * width;
         const border = at(borders, chunk * size + place);
         stepSizes(at(delta, row * inner + e), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, CHUNK, steps, 0);
+        const decays = chunk < firstKept ? recent : at(recent, slotOf(chunk - firstKept, e - first) * slot);
+        const states = at(decays, CHUNK * lane);
         memory.copy(states, border, (<usize>lane) << 2);
         advance(
           states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), groupsB ? rowsB : at(rowsB, place), apartB,
@@ -126,10 +131,15 @@ export function selectiveScanBackward(
         const laneB = groupsB ? rowsB : at(rowsB, place);
         const laneC = groupsC ? rowsC : at(rowsC, place);
         stepSizes(at(delta, here), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, length, steps, slopes);
-        memory.copy(states, at(borders, chunk * size + place), (<usize>lane) << 2);
-        advance(
-          states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
-        );
+        const isKept = chunk >= firstKept && chunk < chunks - 1;
+        const decays = isKept ? at(recent, slotOf(chunk - firstKept, e - first) * slot) : recent;
+        const states = at(decays, CHUNK * lane);
+        if (!isKept) {
+          memory.copy(states, at(borders, chunk * size + place), (<usize>lane) << 2);
+          advance(
+            states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
+          );
+        }
         retreat(
           states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
           at(skipSums, e - first), at(biasSums, e - first),
@@ -151,6 +161,12 @@ export function selectiveScanBackward(
     memory.copy(at(partialD, b * inner + first), skipSums, (<usize>(last - first)) << 2);
     memory.copy(at(partialBias, b * inner + first), biasSums, (<usize>(last - first)) << 2);
   }
+}
+
+/** Which slot has the decays and states of four channels in a chunk that is kept; the first has those at hand. */
+@inline
+function slotOf(chunk: i32, channel: i32): i32 {
+  return 1 + (chunk * CHANNELS + channel) / 4;
 }
 
 /** `softplus(delta + bias)` of four channels, or without one or both, and the slope of softplus where `slopes` is given. */

@@ -7,6 +7,8 @@ import { extentsOfB, extentsOfC, familyOf, groupsPerStep, type ScanDims } from "
 // of `selective-scan.backward.as.ts`
 const CHANNELS = 32;
 const CHUNK = 32;
+/** What a thread may keep: it stays in a second-level cache. */
+const KEPT_BYTES = 2 ** 20;
 /** Columns of a unit of `sumRows`. */
 const COLUMNS = 64;
 
@@ -19,6 +21,12 @@ const groupsOfB = (dims: Sizes) => groupsPerStep(extentsOfB(dims), dims.inner);
 const groupsOfC = (dims: Sizes) => groupsPerStep(extentsOfC(dims), dims.inner);
 /** Units of a sequence. None is in two families. */
 const blocksOf = (dims: Sizes) => (dims.inner / familyOf(dims)) * Math.ceil(familyOf(dims) / CHANNELS);
+
+/** Bytes of the decays and states of four channels in a chunk. */
+const slotBytes = (dims: Sizes) => (2 * CHUNK + 1) * widthOf(dims) * 16;
+/** How many chunks before the last keep them from the way forward, that they need not be computed again. */
+const keptOf = (dims: Sizes) =>
+  Math.max(0, Math.min(Math.ceil(dims.time / CHUNK) - 1, Math.floor(KEPT_BYTES / ((CHANNELS / 4) * slotBytes(dims)))));
 
 /** Partial sums: so many of each size, which is that of the output. */
 const partials = {
@@ -84,10 +92,14 @@ const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Inp
     const width = widthOf(dims);
     // A, the gradient of the state, sums of dA, dB and dC; sums of dD, of the bias
     const perChannel = 5 * width + 2;
-    // steps and slopes; B, C, their sums, decays, states; the state before all, the chunk's dA, zeros
-    const perLane = 2 * CHUNK + (6 * CHUNK + 3) * width;
+    // steps and slopes; B, C and their sums; the chunk's dA, zeros
+    const perLane = 2 * CHUNK + (4 * CHUNK + 2) * width;
     const borders = Math.max(1, Math.ceil(dims.time / CHUNK)) * width;
-    return (CHANNELS * (perChannel + borders) + 4 * perLane + dims.time) * 4;
+    return (
+      (CHANNELS * (perChannel + borders) + 4 * perLane + dims.time) * 4 +
+      slotBytes(dims) +
+      keptOf(dims) * (CHANNELS / 4) * slotBytes(dims)
+    );
   },
   args: (call) => [
     call.dims.batch,
@@ -99,6 +111,7 @@ const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Inp
     groupsOfC(call.dims),
     familyOf(call.dims),
     blocksOf(call.dims),
+    keptOf(call.dims),
     call.inputs.u,
     call.inputs.delta,
     call.inputs.A,
