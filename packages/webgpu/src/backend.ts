@@ -100,7 +100,7 @@ export class WebGpuBackend implements Backend {
     const buffers: GPUBuffer[] = [];
     for (let at = 0; at < Math.max(bytes, 1); at += part) buffers.push(this.#pool.acquire(Math.min(part, bytes - at)));
     this.liveBytes += bytes;
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    this.#notePeak(0);
     return new GpuMemory(bytes, part, buffers);
   }
 
@@ -195,6 +195,7 @@ export class WebGpuBackend implements Backend {
   #bind(op: string, { steps, uniform, scratch }: Plan, { tensors }: Piece, pool: BufferPool): Dispatch[] {
     const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: pool.acquire(length) }));
     for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
+    this.#notePeak(borrowed.reduce((bytes, { length }) => bytes + length, 0));
     for (const { buffer } of borrowed) pool.release(buffer);
     return steps
       .filter(({ groups }) => groups[0] > 0)
@@ -203,6 +204,11 @@ export class WebGpuBackend implements Backend {
         const bind = (device: GPUDevice) => bindGroups.get(device, op, pipeline.layout, uniform, spans);
         return { op, pipeline, bind, groups };
       });
+  }
+
+  /** `scratch` bytes are held for as long as a kernel runs. */
+  #notePeak(scratch: number): void {
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes + scratch);
   }
 
   #plan(kernel: Kernel, context: KernelContext, piece: Piece): Plan {
