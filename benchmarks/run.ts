@@ -7,6 +7,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   load: () => import("./load.ts"),
   peers: () => import("./peers.ts"),
+  scan: () => import("./scan.ts"),
   train: () => import("./train.ts"),
 };
 

@@ -36,15 +36,35 @@ export async function findTorch(): Promise<string | undefined> {
 /** Times a training step of PyTorch in a process of its own; blocks until it is done. */
 export function runTorch(
   python: string,
-  { threads, steps }: { readonly threads: number; readonly steps: number },
+  options: { readonly threads: number; readonly steps: number },
 ): TorchStep {
-  const script = join(import.meta.dirname, "torch_mamba_step.py");
-  const output = execFileSync(python, [script, "--threads", String(threads), "--steps", String(steps)], {
+  return runScript(python, "torch_mamba_step.py", options) as TorchStep;
+}
+
+/** Sizes of `torch_scan.py`. */
+interface TorchScan {
+  readonly batch: number;
+  readonly time: number;
+  readonly inner: number;
+  readonly state: number;
+  readonly threads: number;
+  readonly steps: number;
+}
+
+/** Seconds of each forward and backward of PyTorch's scan in a process of its own; blocks until it is done. */
+export function runTorchScan(python: string, { time, ...sizes }: TorchScan): readonly number[] {
+  const { seconds } = runScript(python, "torch_scan.py", { len: time, ...sizes }) as { readonly seconds: number[] };
+  return seconds;
+}
+
+function runScript(python: string, script: string, options: Readonly<Record<string, number>>): unknown {
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const output = execFileSync(python, [join(import.meta.dirname, script), ...args], {
     encoding: "utf8",
     env: { ...process.env, ...allocator },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  return JSON.parse(output) as TorchStep;
+  return JSON.parse(output) as unknown;
 }
 
 function hasTorch(python: string): boolean {

@@ -1,0 +1,212 @@
+import { kernels as opsKernels } from "@elapid/ops/wasm";
+import { matmul } from "@elapid/ops";
+import { linearScan, selectiveScan, ssd } from "@elapid/scan";
+import { kernels as scanKernels } from "@elapid/scan/wasm";
+import { Device, randomSource, repeat, sum, sumAxis, valueAndGrad, type Tensor } from "@elapid/tensor";
+import { openWasm } from "@elapid/wasm";
+import { printRows, rateRow, type Row } from "./report.ts";
+import { interleave, median, spread } from "./stats.ts";
+import { findTorch, runTorchScan } from "./torch-peer.ts";
+
+const THREADS = 2;
+const ROUNDS = 5;
+/** What `torch_mamba_step.py` scans in each of its layers. */
+const trained: Sizes = { batch: 8, time: 256, inner: 512, state: 16 };
+/** One layer of the mamba-130m shape over a long text. */
+const long: Sizes = { batch: 1, time: 4096, inner: 1536, state: 16 };
+
+interface Sizes {
+  readonly batch: number;
+  readonly time: number;
+  readonly inner: number;
+  readonly state: number;
+}
+
+type Inputs = Readonly<Record<"u" | "delta" | "A" | "B" | "C", Tensor>>;
+
+export const summary = "forward and backward of the scans: speed, threads, memory and how both grow with length";
+
+/** Measures on WebAssembly; PyTorch runs in turns with it where there is one. */
+export async function run({ json }: { readonly json: boolean }): Promise<void> {
+  const rows = [...(await speed()), await memory(), ...(await growth()), ...(await chunkedMatmul())];
+  printRows(rows, json);
+}
+
+/** The selective scan beside itself on one thread, beside the same function in generic ops, and beside PyTorch. */
+async function speed(): Promise<Row[]> {
+  using two = await open(THREADS);
+  using one = await open(1);
+  const [inputsOfTwo, inputsOfOne] = [randomInputs(two, trained), randomInputs(one, trained)];
+  const python = await findTorch();
+  const torch: number[] = [];
+  const [ours, alone, generic] = await interleave(ROUNDS, [
+    () => differentiate(two, inputsOfTwo, fused),
+    () => differentiate(one, inputsOfOne, fused),
+    () => differentiate(two, inputsOfTwo, composed),
+    () => void (python && torch.push(...runTorchScan(python, { ...trained, threads: THREADS, steps: 3 }))),
+  ]);
+  const { batch, time } = trained;
+  const what = { dtype: "f32", threads: THREADS, unit: "positions/s" };
+  const work = `selective scan, forward + backward, ${shapeOf(trained)}`;
+  const peerName = python === undefined ? "none: no Python here has PyTorch" : "PyTorch Scan";
+  return [
+    rateRow({ ...what, work, peerName: "generic ops" }, batch * time, ours, generic),
+    rateRow({ ...what, work, peerName }, batch * time, ours, torch),
+    rateRow({ ...what, work, peerName: "1 thread" }, batch * time, ours, alone),
+  ];
+}
+
+/** The most memory at once, beyond inputs and outputs, in units of `u`. A tensor "batch time inner state" is 16. */
+async function memory(): Promise<Row> {
+  using device = await open(THREADS);
+  const [elapid] = await measure(device, long);
+  return {
+    work: `selective scan, peak memory beyond inputs and outputs, ${shapeOf(long)}`,
+    dtype: "f32",
+    threads: THREADS,
+    elapid,
+    peer: long.state,
+    peerName: "one tensor of states",
+    unit: "sizes of u",
+    ratio: long.state / elapid,
+    spread: 0,
+  };
+}
+
+/** Time and memory of twice the length, to 2^17; both should double. */
+async function growth(): Promise<Row[]> {
+  const rows: Row[] = [];
+  let before: { readonly peak: number; readonly seconds: readonly number[] } | undefined;
+  for (let time = 2 ** 12; time <= 2 ** 17; time *= 2) {
+    using device = await open(THREADS);
+    const sizes = { batch: 1, time, inner: 64, state: 16 };
+    const inputs = randomInputs(device, sizes);
+    const [seconds] = await interleave(3, [() => differentiate(device, inputs, fused)]);
+    const peak = device.peakBytes;
+    if (before !== undefined) {
+      const what = { dtype: "f32", threads: THREADS, peerName: "half the length", ratio: undefined };
+      const work = `selective scan, forward + backward, ${shapeOf(sizes)}`;
+      rows.push(
+        {
+          ...what,
+          work,
+          elapid: 1000 * median(seconds),
+          peer: 1000 * median(before.seconds),
+          unit: "ms",
+          spread: spread(seconds),
+        },
+        {
+          ...what,
+          work: `${work}, peak memory`,
+          elapid: peak / 2 ** 20,
+          peer: before.peak / 2 ** 20,
+          unit: "MiB",
+          spread: 0,
+        },
+      );
+    }
+    before = { peak, seconds };
+  }
+  return rows;
+}
+
+/** The multiply-adds of the chunked form of SSD beside those of a matmul, in a second. */
+async function chunkedMatmul(): Promise<Row[]> {
+  using device = await open(THREADS);
+  const [batch, time, heads, headDim, state, chunkSize] = [1, 2048, 24, 64, 128, 64];
+  const random = filler(device);
+  const u = random([batch, time, heads, headDim]);
+  const delta = random([batch, time, heads], 0.001, 0.1);
+  const A = random([heads], -16, -1);
+  const [B, C] = [random([batch, time, 1, state]), random([batch, time, 1, state])];
+  const [left, right] = [random([time, heads * headDim]), random([heads * headDim, heads * headDim])];
+  const [scan, product] = await interleave(ROUNDS, [
+    () => inScope(device, () => void ssd({ u, delta, A, B, C })),
+    () => inScope(device, () => void matmul(left, right)),
+  ]);
+  // C Bᵀ and (C Bᵀ ∘ L) X inside a chunk, of which half is above the diagonal; B X and C times the state between chunks
+  const scanned = time * heads * ((chunkSize / 2) * (state / heads + headDim) + 2 * state * headDim);
+  const multiplied = time * (heads * headDim) ** 2;
+  const rate = (count: number, seconds: readonly number[]) => (2e-9 * count) / median(seconds);
+  return [
+    {
+      work: `SSD, forward, ${time} x ${heads} heads of ${headDim} x ${state}, chunks of ${chunkSize}`,
+      dtype: "f32",
+      threads: THREADS,
+      elapid: rate(scanned, scan),
+      peer: rate(multiplied, product),
+      peerName: "matmul",
+      unit: "GFLOP/s",
+      ratio: rate(scanned, scan) / rate(multiplied, product),
+      spread: Math.max(spread(scan), spread(product)),
+    },
+  ];
+}
+
+/** Forward and backward once on a fresh device; the most memory beyond inputs and outputs, in units of `u`. */
+async function measure(device: Device, sizes: Sizes): Promise<[peak: number]> {
+  const inputs = randomInputs(device, sizes);
+  const { u, A } = inputs;
+  const bytes = Object.values(inputs).reduce((total, { byteLength }) => total + byteLength, 0);
+  await differentiate(device, inputs, fused);
+  // the inputs, a gradient of each, y, and the final state
+  const wanted = 2 * bytes + u.byteLength + sizes.batch * A.byteLength;
+  return [(device.peakBytes - wanted) / u.byteLength];
+}
+
+const fused = (inputs: Inputs): Tensor => selectiveScan(inputs).y;
+
+/** The same function in elementwise ops and one scan of the first order: each tensor in between has a state for each element. */
+function composed({ u, delta, A, B, C }: Inputs): Tensor {
+  const { inner } = delta.dims("batch time inner");
+  const state = A.shape[1];
+  const decay = repeat(delta, 3, state).mul(A).exp();
+  const input = repeat(delta.mul(u), 3, state).mul(repeat(B, 2, inner));
+  const { h } = linearScan({ a: decay, b: input }, { axis: 1 });
+  return sumAxis(h.mul(repeat(C, 2, inner)), 3);
+}
+
+/** Runs `scan`, weighs what it gives, and takes the gradient by every input. */
+function differentiate(device: Device, inputs: Inputs, scan: (inputs: Inputs) => Tensor): Promise<void> {
+  return inScope(device, () => {
+    valueAndGrad(() => sum(scan(inputs)), inputs);
+  });
+}
+
+async function inScope(device: Device, work: () => void): Promise<void> {
+  {
+    using _ = device.scope();
+    work();
+  }
+  await device.finish();
+}
+
+async function open(threads: number): Promise<Device> {
+  return new Device(await openWasm({ kernels: [...opsKernels, ...scanKernels], threads }), { strict: true });
+}
+
+function randomInputs(device: Device, { batch, time, inner, state }: Sizes): Inputs {
+  const random = filler(device);
+  return {
+    u: random([batch, time, inner]),
+    delta: random([batch, time, inner], 0.001, 0.1),
+    A: random([inner, state], -state, -1),
+    B: random([batch, time, state]),
+    C: random([batch, time, state]),
+  };
+}
+
+function filler(device: Device) {
+  const source = randomSource(7);
+  return (shape: readonly number[], low = -1, high = 1): Tensor => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return device.tensor(
+      Float32Array.from({ length: size }, () => low + (high - low) * source.next()),
+      shape,
+    );
+  };
+}
+
+function shapeOf({ batch, time, inner, state }: Sizes): string {
+  return `${batch} x ${time} x ${inner} x ${state}`;
+}
