@@ -2,6 +2,7 @@ import { kernels as opsKernels } from "@elapid/ops/wasm";
 import { matmul } from "@elapid/ops";
 import { linearScan, selectiveScan, ssd } from "@elapid/scan";
 import { kernels as scanKernels } from "@elapid/scan/wasm";
+import { kernels as gpuKernels } from "@elapid/scan/webgpu";
 import { Device, randomSource, repeat, sum, sumAxis, valueAndGrad, type Tensor } from "@elapid/tensor";
 import { openWasm } from "@elapid/wasm";
 import { printRows, rateRow, type Row } from "./report.ts";
@@ -28,7 +29,7 @@ export const summary = "forward and backward of the scans: speed, threads, memor
 
 /** Measures on WebAssembly; PyTorch runs in turns with it where there is one. */
 export async function run({ json }: { readonly json: boolean }): Promise<void> {
-  const rows = [...(await speed()), await memory(), ...(await growth()), ...(await chunkedMatmul())];
+  const rows = [...(await speed()), await memory(), ...(await growth()), ...(await chunkedMatmul()), ...traffic()];
   printRows(rows, json);
 }
 
@@ -59,7 +60,7 @@ async function speed(): Promise<Row[]> {
 /** The most memory at once, beyond inputs and outputs, in units of `u`. A tensor "batch time inner state" is 16. */
 async function memory(): Promise<Row> {
   using device = await open(THREADS);
-  const [elapid] = await measure(device, long);
+  const elapid = await peakOf(device, long);
   return {
     work: `selective scan, peak memory beyond inputs and outputs, ${shapeOf(long)}`,
     dtype: "f32",
@@ -113,7 +114,7 @@ async function growth(): Promise<Row[]> {
 /** The multiply-adds of the chunked form of SSD beside those of a matmul, in a second. */
 async function chunkedMatmul(): Promise<Row[]> {
   using device = await open(THREADS);
-  const [batch, time, heads, headDim, state, chunkSize] = [1, 2048, 24, 64, 128, 64];
+  const [batch, time, heads, headDim, state, chunkSize] = [1, 2048, 24, 64, 128, 96];
   const random = filler(device);
   const u = random([batch, time, heads, headDim]);
   const delta = random([batch, time, heads], 0.001, 0.1);
@@ -143,15 +144,39 @@ async function chunkedMatmul(): Promise<Row[]> {
   ];
 }
 
+/** Bytes that the kernels of the selective scan on WebGPU move for an element of `u`, beside the least possible. */
+function traffic(): Row[] {
+  const { batch, time, inner, state } = long;
+  const rows = { batchB: batch, timeB: time, groupsB: 1, batchC: batch, timeC: time, groupsC: 1 };
+  const elements = batch * time * inner;
+  return gpuKernels
+    .filter(({ op }) => op.name.startsWith("selective-scan"))
+    .flatMap(({ op, algorithm, traffic: count }) => {
+      const bytes = count?.({ batch, time, inner, state, ...rows }, { given: new Set(["D", "z", "deltaBias"]) });
+      if (bytes === undefined) return [];
+      return {
+        work: `${op.name}, ${algorithm ?? "only"} kernel on WebGPU, ${shapeOf(long)}, traffic`,
+        dtype: "f32",
+        threads: 0,
+        elapid: bytes.moved / elements,
+        peer: bytes.least / elements,
+        peerName: "least",
+        unit: "bytes/element",
+        ratio: bytes.least / bytes.moved,
+        spread: 0,
+      };
+    });
+}
+
 /** Forward and backward once on a fresh device; the most memory beyond inputs and outputs, in units of `u`. */
-async function measure(device: Device, sizes: Sizes): Promise<[peak: number]> {
+async function peakOf(device: Device, sizes: Sizes): Promise<number> {
   const inputs = randomInputs(device, sizes);
   const { u, A } = inputs;
   const bytes = Object.values(inputs).reduce((total, { byteLength }) => total + byteLength, 0);
   await differentiate(device, inputs, fused);
   // the inputs, a gradient of each, y, and the final state
   const wanted = 2 * bytes + u.byteLength + sizes.batch * A.byteLength;
-  return [(device.peakBytes - wanted) / u.byteLength];
+  return (device.peakBytes - wanted) / u.byteLength;
 }
 
 const fused = (inputs: Inputs): Tensor => selectiveScan(inputs).y;

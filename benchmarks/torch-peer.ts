@@ -34,10 +34,7 @@ export async function findTorch(): Promise<string | undefined> {
 }
 
 /** Times a training step of PyTorch in a process of its own; blocks until it is done. */
-export function runTorch(
-  python: string,
-  options: { readonly threads: number; readonly steps: number },
-): TorchStep {
+export function runTorch(python: string, options: { readonly threads: number; readonly steps: number }): TorchStep {
   return runScript(python, "torch_mamba_step.py", options) as TorchStep;
 }
 
