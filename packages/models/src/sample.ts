@@ -143,6 +143,6 @@ function* likeliestFirst(weights: Float64Array): Generator<number, undefined> {
       const band = bandOf(id);
       if (from <= band && band < to) ids[i++] = id;
     }
-    yield* ids.sort((a, b) => weights[b] - weights[a] || a - b);
+    yield* ids.toSorted((a, b) => weights[b] - weights[a] || a - b);
   }
 }
