@@ -1,4 +1,4 @@
-import { expectClose, expectGolden, expectGoldenGradients, goldenCases, wasmBackends } from "@elapid/testing";
+import { backends, expectClose, expectGolden, expectGoldenGradients, goldenCases } from "@elapid/testing";
 import { Device, HostBackend, randomSource } from "@elapid/tensor";
 import { describe, expect, test } from "vitest";
 import { seeded } from "./init.ts";
@@ -18,7 +18,7 @@ const values = (() => {
   return Float32Array.from({ length: 2 * 7 * config.dModel }, () => 2 * random.next() - 1);
 })();
 
-describe.each(wasmBackends())("Mamba-3 mixer on $name", ({ device: open }) => {
+describe.each(backends())("Mamba-3 mixer on $name", ({ device: open }) => {
   test.each(goldenCases("mamba3_layer"))("matches $reference: $id", async (golden) => {
     await expectGolden(await open(), golden);
     await expectGoldenGradients(await open(), golden);

@@ -5,8 +5,7 @@ import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
 import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wasm.ts";
-import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
-import { mamba3StepsBackwardKernel, mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
+import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import {
   complexSelectiveScanBackwardKernel,
   selectiveScanBackwardKernel,
@@ -24,9 +23,7 @@ export const kernels = [
   selectiveScanBackwardKernel,
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
-  mamba3Forward,
   mamba3BackwardKernel,
-  mamba3StepsKernel,
   mamba3StepsBackwardKernel,
   ssdChunkedBackward,
   ssdBackwardKernel,

@@ -7,6 +7,7 @@ import { scanSum } from "./associative-scan/scan-sum.ts";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wgsl.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wgsl.ts";
 import { rollKernel } from "./causal-conv1d/roll.wgsl.ts";
+import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wgsl.ts";
 import { mamba3ForwardKernel } from "./mamba3/mamba3.forward.wgsl.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.backward.wgsl.ts";
 import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wgsl.ts";
@@ -31,6 +32,7 @@ export const kernels: readonly Kernel[] = [
   rollKernel,
   selectiveScanBackwardKernel,
   mamba3ForwardKernel,
+  mamba3BackwardKernel,
   mamba3StepsKernel,
   mamba3StepsBackwardKernel,
   complexSelectiveScanChunked,

@@ -43,7 +43,20 @@ export function workSize(sizes: Sizes): number {
   const { batch, heads, headDim, pairs } = sizes;
   const [biases, projections] = [biasesOf(sizes), projectionsOf(sizes)];
   const parameters = 2 * biases + 3 * projections + heads * headDim + heads;
+  // of B at the beginning and its gradient; of x at the beginning, the end, and its gradient; of angles
   return parameters + batch * (2 * biases + 3 * projections + heads * pairs);
+}
+
+/** Elements of `shares` with what the gradient adds: of `B` and `C`, of the scalars of a step, of what `x` starts from. */
+export function backwardSharesSize(sizes: Sizes): number {
+  const { batch, rank, state } = sizes;
+  const perStep = 2 * rank * state + 3 * slicesOf(sizes);
+  return outsSize(sizes) + stepsOf(sizes) * perStep + slicesOf(sizes) * batch * projectionsOf(sizes);
+}
+
+/** Elements of `grads`: of the outputs before norm and gate, and the scale of the norm. */
+export function gradsSize(sizes: Sizes): number {
+  return stepsOf(sizes) * sizes.rank * (sizes.headDim + 1);
 }
 
 /** Elements of what slices of the state add to the outputs. */
@@ -58,7 +71,9 @@ export function outsSize(sizes: Sizes): number {
  *   cosine and sine of theta;
  * - `work`: parameters, with what was not given filled in, so that a pass binds one tensor for all of them; what a sequence starts
  *   from and ends with; the gradients of that;
- * - `shares`: of each output before skip and norm, what each slice of the state adds.
+ * - `shares`: of each output before skip and norm, what each slice of the state adds, and later the same of gradients by `x`; gradients
+ *   by `B` and `C` of each head; what each slice adds to those by the decay and by both weights of the trapezoid;
+ * - `grads`: gradients by the outputs before norm and gate, and the scale of the norm.
  */
 export function layout(sizes: Sizes): Wgsl {
   return wgsl`
@@ -93,8 +108,28 @@ fn gradBAt(i: u32) -> u32 { return endXAt(dims.batch * projections()) + i; }
 fn gradXAt(i: u32) -> u32 { return gradBAt(dims.batch * biases()) + i; }
 fn gradAngleAt(i: u32) -> u32 { return gradXAt(dims.batch * projections()) + i; }
 
-fn outAt(part: u32, at: u32, r: u32, p: u32) -> u32 { return ((part * atCount() + at) * rank + r) * dims.headDim + p; }`;
+fn outAt(part: u32, at: u32, r: u32, p: u32) -> u32 { return ((part * atCount() + at) * rank + r) * dims.headDim + p; }
+fn shareBAt(at: u32, r: u32, n: u32) -> u32 { return outAt(slices, 0, 0, 0) + (at * rank + r) * dims.state + n; }
+fn shareCAt(at: u32, r: u32, n: u32) -> u32 { return shareBAt(atCount() + at, r, n); }
+fn scalarAt(part: u32, at: u32) -> u32 { return shareBAt(2 * atCount(), 0, 0) + 3 * (part * atCount() + at); }
+fn startXAt(part: u32, i: u32) -> u32 { return scalarAt(slices, 0) + part * dims.batch * projections() + i; }
+
+fn gradAt(at: u32, r: u32, p: u32) -> u32 { return (at * rank + r) * dims.headDim + p; }
+fn scaleAt(at: u32, r: u32) -> u32 { return gradAt(atCount(), 0, 0) + at * rank + r; }`;
 }
+
+/** `biasedB(at, r, n)` and `biasedC(at, r, n)`, entries of vectors of a step and head before they are turned. */
+export const biased = wgsl`
+fn vectorAt(at: u32, r: u32) -> u32 {
+  let group = at % dims.heads / (dims.heads / dims.groups);
+  return ((at / dims.heads * rank + r) * dims.groups + group) * dims.state;
+}
+fn biasedB(at: u32, r: u32, n: u32) -> f32 {
+  return B[vectorAt(at, r) + n] + work[biasBAt((at % dims.heads * rank + r) * dims.state + n)];
+}
+fn biasedC(at: u32, r: u32, n: u32) -> f32 {
+  return C[vectorAt(at, r) + n] + work[biasCAt((at % dims.heads * rank + r) * dims.state + n)];
+}`;
 
 /** `turned(at, n, own, other)`, entry `n` of a vector that is turned by theta; `other` is entry `partnerOf(n)`. */
 export function turning(halved: boolean): Wgsl {

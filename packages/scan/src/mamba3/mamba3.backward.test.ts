@@ -28,8 +28,6 @@ const shapes = [
   { batch: 2, time: 1, heads: 6, headDim: 33, rank: 2, groups: 2, state: 34, pairs: 17 },
   { batch: 1, time: 18, heads: 2, headDim: 64, rank: 4, groups: 1, state: 128, pairs: 32 }, // Mamba-3's own
 ];
-// WebGPU has no kernel of this op
-const tested = backends().filter(({ name }) => !name.startsWith("webgpu"));
 const optionalGradients = mamba3Backward.inputs.filter((port) => port.optional).map(({ name }) => name);
 const optional = op.inputs.filter((port) => port.optional).map(({ name }) => name);
 
@@ -52,7 +50,7 @@ describe("gradient of mamba3", () => {
   });
 });
 
-describe.each(tested)("gradient of mamba3 on $name", ({ run, device }) => {
+describe.each(backends())("gradient of mamba3 on $name", ({ run, device }) => {
   test.each([
     ...goldenCases("mamba3_siso"),
     ...goldenCases("mamba3_mimo"),
@@ -62,8 +60,9 @@ describe.each(tested)("gradient of mamba3 on $name", ({ run, device }) => {
   ])("matches $reference: $id", async (golden) => expectGoldenGradients(await device(), golden));
 
   describe.each(shapes)("at B$batch T$time H$heads P$headDim R$rank G$groups N$state A$pairs", (sizes) => {
-    test.each(["pairwise", "halved"])("matches the reference with everything, %s", (rotation) => {
+    test("matches the reference with everything", () => {
       const inputs = randomInputs(mamba3Backward, sizes, { seed: 4, ranges });
+      const rotation = sizes.rank === 1 ? "pairwise" : "halved";
       return expectMatchesReference(run, { op: mamba3Backward, sizes, inputs, attributes: { rotation } });
     });
 
@@ -76,10 +75,15 @@ describe.each(tested)("gradient of mamba3 on $name", ({ run, device }) => {
     });
   });
 
-  test.each(optionalGradients)("matches the reference without %s", (left) => {
-    const inputs = randomInputs(mamba3Backward, small, { seed: 6, ranges, without: [left] });
-    return expectMatchesReference(run, { op: mamba3Backward, sizes: small, inputs });
-  });
+  // a kernel is compiled for each choice: every input is left out once, several at a time
+  test.each([0, 1, 2, 3])(
+    "matches the reference without every fourth of the optional inputs, from the %dth",
+    (from) => {
+      const without = optionalGradients.filter((_, i) => i % 4 === from);
+      const inputs = randomInputs(mamba3Backward, small, { seed: 6, ranges, without });
+      return expectMatchesReference(run, { op: mamba3Backward, sizes: small, inputs });
+    },
+  );
 
   test("whatever stands in padding is not looked at, NaN included", async () => {
     const sizes = { ...small, batch: 1 };

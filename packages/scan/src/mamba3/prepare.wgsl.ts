@@ -1,4 +1,4 @@
-import { nan, wgsl, type Pass } from "@elapid/webgpu";
+import { nan, wgsl, type Pass, type Wgsl } from "@elapid/webgpu";
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
 import { isNan } from "../linear-scan/is-nan.wgsl.ts";
 import type { Mamba3Attributes } from "./head.ts";
@@ -176,3 +176,27 @@ export const gatherOutput: Mamba3Pass = {
     }
   `,
 };
+
+/** A pass that is one invocation for each of `count` pieces of work: `fn run(i: u32)` in what `source` gives. */
+export function each(
+  binds: readonly string[],
+  count: (sizes: Sizes) => number,
+  source: (sizes: Sizes, context: Parameters<Mamba3Pass["source"]>[1]) => Wgsl,
+): Mamba3Pass {
+  return {
+    binds,
+    workgroups: (sizes) => groupsFor(count(sizes)),
+    source: (sizes, context) => wgsl`
+      ${layout(sizes)}
+      ${source(sizes, context)}
+      @compute @workgroup_size(${WORKGROUP})
+      fn main(
+        @builtin(workgroup_id) group: vec3u,
+        @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_index) lane: u32,
+      ) {
+        run(groupIndex(group, groups) * ${WORKGROUP} + lane);
+      }
+    `,
+  };
+}

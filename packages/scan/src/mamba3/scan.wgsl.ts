@@ -1,25 +1,32 @@
 import { wgsl } from "@elapid/webgpu";
-import { CHUNK, lanesOf, layout, slicesOf, turning, type Sizes } from "./layout.wgsl.ts";
+import { biased, CHUNK, lanesOf, layout, slicesOf, turning, type Sizes } from "./layout.wgsl.ts";
 import type { Mamba3Pass } from "./prepare.wgsl.ts";
 
-/** Entries of the vectors of a step, turned, in `vectors`: B of two steps in turn, then C; barriers around it are the caller's. */
+/** Entries of vectors of a step, turned, in `vectors`: B in one of two slots, C in a third; barriers around it are the caller's. */
 export const loadVectors = wgsl`
 var<workgroup> vectors: array<f32, 3 * rank * slice>;
-fn loadVectors(row: u32, head: u32, origin: u32, slot: u32, lane: u32) {
+fn loadB(row: u32, head: u32, origin: u32, slot: u32, lane: u32) {
   let at = row * dims.heads + head;
   for (var i = lane; i < rank * slice; i += lanes) {
     let n = origin + i % slice;
-    var b = 0.0;
-    var c = 0.0;
-    if (n < dims.state) {
-      let bias = (head * rank + i / slice) * dims.state;
-      let vector = ((row * rank + i / slice) * dims.groups + head / (dims.heads / dims.groups)) * dims.state;
-      let partner = partnerOf(n);
-      b = turned(at, n, B[vector + n] + work[biasBAt(bias + n)], B[vector + partner] + work[biasBAt(bias + partner)]);
-      c = turned(at, n, C[vector + n] + work[biasCAt(bias + n)], C[vector + partner] + work[biasCAt(bias + partner)]);
-    }
-    vectors[slot * rank * slice + i] = b;
-    vectors[2 * rank * slice + i] = c;
+    vectors[slot * rank * slice + i] = 0.0;
+    if (n < dims.state) { vectors[slot * rank * slice + i] = turned(at, n, biasedB(at, i / slice, n), biasedB(at, i / slice, partnerOf(n))); }
+  }
+}
+fn loadC(row: u32, head: u32, origin: u32, lane: u32) {
+  let at = row * dims.heads + head;
+  for (var i = lane; i < rank * slice; i += lanes) {
+    let n = origin + i % slice;
+    vectors[2 * rank * slice + i] = 0.0;
+    if (n < dims.state) { vectors[2 * rank * slice + i] = turned(at, n, biasedC(at, i / slice, n), biasedC(at, i / slice, partnerOf(n))); }
+  }
+}
+/** B of the token before the first. */
+fn loadStart(unit: u32, origin: u32, slot: u32, lane: u32) {
+  for (var i = lane; i < rank * slice; i += lanes) {
+    let n = origin + i % slice;
+    vectors[slot * rank * slice + i] = 0.0;
+    if (n < dims.state) { vectors[slot * rank * slice + i] = work[lastBAt((unit * rank + i / slice) * dims.state + n)]; }
   }
 }`;
 
@@ -69,6 +76,7 @@ export function scan(keep: boolean): Mamba3Pass {
     source: (sizes, { attributes: { rotation } }) => wgsl`
       ${layout(sizes)}
       ${turning(rotation === "halved")}
+      ${biased}
       ${loadVectors}
       ${advance}
       ${
@@ -105,9 +113,7 @@ export function scan(keep: boolean): Mamba3Pass {
           for (var r = 0u; r < rank; r++) { xLast[r] = work[lastXAt((unit * rank + r) * dims.headDim + lane)]; }
         }
         var last = 0u; // slot of the last step's B
-        for (var i = lane; i < rank * slice; i += lanes) {
-          if (i % slice < entries) { vectors[i] = work[lastBAt((unit * rank + i / slice) * dims.state + origin + i % slice)]; }
-        }
+        loadStart(unit, origin, last, lane);
         for (var t = 0u; t < dims.time; t++) {
           let row = b * dims.time + t;
           let kind = plan[row];
@@ -115,7 +121,8 @@ export function scan(keep: boolean): Mamba3Pass {
           if (works && t % ${CHUNK} == 0) {
             for (var n = 0u; n < entries; n++) { keep(unit, t, origin + n, lane, h[n]); }
           }
-          loadVectors(row, head, origin, slot, lane);
+          loadB(row, head, origin, slot, lane);
+          loadC(row, head, origin, lane);
           workgroupBarrier();
           if (kind != padding) {
             let at = row * dims.heads + head;
