@@ -1,4 +1,5 @@
 import { toFloat32, type Weights } from "@elapid/loaders";
+import { quantise } from "@elapid/ops";
 import { bytesOf, checkHalves, encodeWeights, rowUnit, type Tensor } from "@elapid/tensor";
 
 interface UploadOptions {
@@ -34,7 +35,10 @@ export async function* uploads(
     try {
       if (dtype !== wanted) {
         const values = toFloat32(stored, dtype);
-        yield encodeWeights(values, [values.length / row, row], wanted);
+        const part = [values.length / row, row] as const;
+        yield wanted === "q8" || wanted === "q4"
+          ? await quantise(parameter.device, values, part, wanted)
+          : encodeWeights(values, part, wanted);
       } else {
         const bytes = padded(stored);
         if (wanted === "f16") checkHalves(bytes);

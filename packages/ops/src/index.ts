@@ -12,5 +12,6 @@ export { normOp } from "./norm/norm.ts";
 export { adamwOp } from "./optimiser/adamw.ts";
 export { emaOp } from "./optimiser/ema.ts";
 export { sgdOp } from "./optimiser/sgd.ts";
+export { quantise, quantiseOp } from "./quantise/quantise.ts";
 export { addRmsNorm, addRmsNormOp, rmsNorm, rmsNormOp } from "./rms-norm/rms-norm.ts";
 export { rope, ropeOp, type RopeOptions } from "./rope/rope.ts";

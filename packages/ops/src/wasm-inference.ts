@@ -6,6 +6,7 @@ import { embeddingKernels } from "./embedding/embedding.wasm.ts";
 import { layerNormKernel } from "./layer-norm/layer-norm.wasm.ts";
 import { matmulKernels } from "./matmul/matmul.wasm.ts";
 import { matmulWeightsKernels } from "./matmul/matmul.weights.wasm.ts";
+import { quantiseKernel } from "./quantise/quantise.wasm.ts";
 import { addRmsNormKernel, rmsNormKernel } from "./rms-norm/rms-norm.wasm.ts";
 
 /** The WebAssembly kernels that running a model needs, those of the elementary ops included. */
@@ -16,6 +17,7 @@ export const inferenceKernels = [
   sliceKernel,
   concatKernel,
   ...embeddingKernels,
+  quantiseKernel,
   rmsNormKernel,
   addRmsNormKernel,
   layerNormKernel,

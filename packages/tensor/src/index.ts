@@ -46,4 +46,4 @@ export { checkShape, formatShape, parseDims, sizeOf, type DimPattern, type Dims,
 export { Tensor } from "./tensor.ts";
 export { BLOCK, GROUP_ROWS, recordBytes } from "./weights/blocks.ts";
 export { brainOfFloat, floatsOfBrains, floatsOfHalves, halfOfFloat } from "./weights/half.ts";
-export { checkHalves, decodeWeights, encodeWeights } from "./weights/weights.ts";
+export { checkHalves, checkScales, decodeWeights, encodeWeights } from "./weights/weights.ts";

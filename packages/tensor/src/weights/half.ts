@@ -21,6 +21,17 @@ export function floatsOfHalves(halves: Uint16Array): Float32Array {
   return out;
 }
 
+/** The number that an f16 stands for, given as bits; it is finite. */
+export function floatOfHalf(half: number): number {
+  const exponent = (half >> 10) & 31;
+  const mantissa = half & 0x3ff;
+  const magnitude = exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * POWERS[exponent];
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+/** Steps of the mantissa, by exponent. */
+const POWERS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));
+
 /** bf16 as float32, exactly. */
 export function floatsOfBrains(brains: Uint16Array): Float32Array {
   const bits = new Uint32Array(brains.length);

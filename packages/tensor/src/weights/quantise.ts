@@ -1,12 +1,11 @@
 import { BLOCK, Blocks, blockBytes, type BlockDType } from "./blocks.ts";
-import { floatsOfHalves, halfOfFloat } from "./half.ts";
+import { floatOfHalf, halfOfFloat } from "./half.ts";
 
 /** Steps by which the number of the largest value may miss the end of the q4 grid, in the search for a scale. */
 const STEPS = [0, -0.9, 0.9, -0.45, 0.45];
 
 const float = new Float32Array(1);
 const floatBits = new Uint32Array(float.buffer);
-const half = new Uint16Array(1);
 
 /**
  * Weights `out in` as blocks, in the layout of `blocks.ts`.
@@ -51,8 +50,7 @@ export function dequantise(
   const words = new Uint32Array(BLOCK / 4);
   for (let row = 0; row < out; row++) {
     for (let first = 0; first < inner; first += BLOCK) {
-      half[0] = blocks.read(row, first / BLOCK, words);
-      const [d] = floatsOfHalves(half);
+      const d = floatOfHalf(blocks.read(row, first / BLOCK, words));
       for (let i = 0; i < Math.min(BLOCK, inner - first); i++) {
         const q =
           dtype === "q8"
@@ -65,13 +63,17 @@ export function dequantise(
   return values;
 }
 
-/** Bits of the f16 nearest to `value`, which then is in `float`; `undefined` if that is not finite. */
+/** Bits of the f16 nearest to `value`; `undefined` if that is not finite. */
 function roundScale(value: number): number | undefined {
   float[0] = value;
-  half[0] = halfOfFloat(floatBits[0]);
-  if ((half[0] & 0x7c00) === 0x7c00) return undefined;
-  float[0] = floatsOfHalves(half)[0];
-  return half[0];
+  const bits = halfOfFloat(floatBits[0]);
+  return (bits & 0x7c00) === 0x7c00 ? undefined : bits;
+}
+
+/** The reciprocal of a scale; that of zero is zero, so that its numbers are. */
+function reciprocal(scale: number): number {
+  const d = floatOfHalf(scale);
+  return d === 0 ? 0 : 1 / d;
 }
 
 /** The value of the largest magnitude; NaN if there is one. */
@@ -91,52 +93,61 @@ function peakOf(x: Float32Array): number {
 function encodeQ8(x: Float32Array, words: Uint32Array): number | undefined {
   const scale = roundScale(Math.abs(peakOf(x)) / 127);
   if (scale === undefined) return undefined;
-  const inverse = float[0] === 0 ? 0 : 1 / float[0];
+  const inverse = reciprocal(scale);
   for (let w = 0; w < 8; w++) {
     let word = 0;
     for (let i = 0; i < 4; i++) {
-      const q = Math.max(-127, Math.min(127, Math.round(x[4 * w + i] * inverse)));
-      word |= (q & 255) << (8 * i);
+      // rounds, and a scale that was rounded down may ask for one step more than there is
+      const above = (x[4 * w + i] * inverse + 128.5) | 0;
+      word |= ((above > 255 ? 127 : above < 1 ? -127 : above - 128) & 255) << (8 * i);
     }
     words[w] = word;
   }
   return scale;
 }
 
-function encodeQ4(x: Float32Array, words: Uint32Array): number | undefined {
-  const peak = peakOf(x);
-  let best = -1;
-  let wanted = peak; // NaN, infinite or zero
-  if (Number.isFinite(peak) && peak !== 0) {
-    for (const step of STEPS) {
-      const inverse = (-8 - step) / peak;
-      let xq = 0;
-      let qq = 0;
-      for (let i = 0; i < BLOCK; i++) {
-        const value = x[i];
-        // from -0.4 to 17.4: cutting off the fraction rounds, and only the upper end of the grid has to be kept
-        const q = Math.min((value * inverse + 8.5) | 0, 15) - 8;
-        xq += value * q;
-        qq += q * q;
-      }
-      // the best scale for these numbers is xq / qq, and takes xq² / qq off the squared error
-      if (xq * xq > best * qq) {
-        best = (xq * xq) / qq;
-        wanted = xq / qq;
-      }
+/** The scale that leaves the least squared error, of those that are tried. */
+function bestScale(x: Float32Array, peak: number): number {
+  let most = -1;
+  let best = 0;
+  for (const step of STEPS) {
+    const inverse = (-8 - step) / peak;
+    let xq = 0;
+    let qq = 0;
+    for (let i = 0; i < BLOCK; i++) {
+      const value = x[i];
+      // from -0.4 to 17.4: cutting off the fraction rounds, and only the upper end of the grid has to be kept
+      const above = (value * inverse + 8.5) | 0;
+      const q = above > 15 ? 7 : above - 8;
+      xq += value * q;
+      qq += q * q;
+    }
+    // the best scale for these numbers is xq / qq, and takes xq² / qq off the squared error
+    if (xq * xq > most * qq) {
+      most = (xq * xq) / qq;
+      best = xq / qq;
     }
   }
-  const scale = roundScale(wanted);
+  return best;
+}
+
+function encodeQ4(x: Float32Array, words: Uint32Array): number | undefined {
+  const peak = peakOf(x);
+  const scale = roundScale(Number.isFinite(peak) && peak !== 0 ? bestScale(x, peak) : peak);
   if (scale === undefined) return undefined;
-  const inverse = float[0] === 0 ? 0 : 1 / float[0];
+  const inverse = reciprocal(scale);
   for (let w = 0; w < 4; w++) {
     let word = 0;
     for (let i = 0; i < 4; i++) {
-      const low = Math.max(0, Math.min(15, Math.floor(x[4 * w + i] * inverse + 8.5)));
-      const high = Math.max(0, Math.min(15, Math.floor(x[4 * w + i + 16] * inverse + 8.5)));
-      word |= (low | (high << 4)) << (8 * i);
+      word |= (nearestQ4(x[4 * w + i] * inverse) | (nearestQ4(x[4 * w + i + 16] * inverse) << 4)) << (8 * i);
     }
     words[w] = word;
   }
   return scale;
+}
+
+/** The nearest of 0 to 15 to `steps + 8`. */
+function nearestQ4(steps: number): number {
+  const q = (steps + 8.5) | 0;
+  return q > 15 ? 15 : q < 0 ? 0 : q;
 }

@@ -1,5 +1,6 @@
 import type { WeightDType } from "../dtype.ts";
 import type { Shape } from "../shape.ts";
+import { GROUP_ROWS, recordBytes, type BlockDType } from "./blocks.ts";
 import { brainOfFloat, floatsOfBrains, floatsOfHalves, halfOfFloat } from "./half.ts";
 import { dequantise, quantise } from "./quantise.ts";
 
@@ -47,6 +48,24 @@ export function decodeWeights(bytes: Uint8Array, shape: Shape, dtype: WeightDTyp
       return dequantise(bytes, [shape[0], shape[1]], dtype);
     default:
       return dtype satisfies never;
+  }
+}
+
+/**
+ * Checks that the scales of blocks are finite: kernels take them to be.
+ *
+ * @throws RangeError that says how far into `bytes` one is not.
+ */
+export function checkScales(bytes: Uint8Array, dtype: BlockDType): void {
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  const record = recordBytes(dtype) / 2;
+  for (let at = 0; at < halves.length; at += record) {
+    for (let line = 0; line < GROUP_ROWS; line++) {
+      if ((halves[at + line] & 0x7c00) !== 0x7c00) continue;
+      throw new RangeError(
+        `Cannot store weights as ${dtype}: a number in the block at byte ${2 * at} is not finite, or too large`,
+      );
+    }
   }
 }
 
