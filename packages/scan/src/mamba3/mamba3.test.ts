@@ -191,6 +191,22 @@ describe.each(backends())("mamba3 on $name", ({ run, device }) => {
       tries,
     ));
 
+  test("is linear in x where nothing is normalised and a sequence starts from nothing", () =>
+    fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: -4, max: 4 }), async (seed, factor) => {
+        const inputs = randomInputs(op, one, { seed, ranges, without: ["normWeight", ...initials] });
+        const { x: other } = randomInputs(op, one, { seed: seed + 1, ranges });
+        const mixed = { ...inputs, x: inputs.x.map((value, i) => value + factor * other[i]) };
+        const [first, second] = [await run(op, one, inputs), await run(op, one, { ...inputs, x: other })];
+        const sum = await run(op, one, mixed);
+        for (const name of ["y", "finalState", "finalX"]) {
+          const expected = first[name].map((value, i) => value + factor * second[name][i]);
+          expectClose(sum[name], expected, { relative: 1e-4, label: name });
+        }
+      }),
+      tries,
+    ));
+
   test("heads in another order give the same in that order", () =>
     fc.assert(
       fc.asyncProperty(fc.shuffledSubarray(range(0, 4), { minLength: 4 }), seeds, async (order, seed) => {
