@@ -1,4 +1,4 @@
-import { expectNaNsOfReference, expectSameBitsOnThreads, randomInputs, wasmBackends } from "@elapid/testing";
+import { expectNaNsOfReference, expectSameBitsOnThreads, randomInputs, backends } from "@elapid/testing";
 import { describe, expect, test } from "vitest";
 import { mamba3 as op } from "./mamba3.ts";
 
@@ -6,7 +6,7 @@ const sizes = { batch: 3, time: 9, heads: 4, headDim: 7, rank: 2, groups: 2, sta
 const ranges = { logDecay: [-1.5, -0.01], delta: [0.01, 1], trap: [-3, 3], mask: [0, 1], seqIdx: [0, 1] } as const;
 const inputs = randomInputs(op, sizes, { seed: 1, ranges });
 
-describe.each(wasmBackends())("mamba3 on $name", ({ run }) => {
+describe.each(backends())("mamba3 on $name", ({ run }) => {
   test("has NaN where the reference has it, whichever input holds one", () =>
     expectNaNsOfReference(run, { op, sizes, inputs }));
 
