@@ -2,7 +2,7 @@ import {
   brains4, exponentFactor, fewBrains, fewHalves, quickHalves4, signedBits, widenRow,
 } from "../../../wasm/src/snippets/half.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
-import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { at, gather4, load4, scatter4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
 import { tile } from "./matmul.tiled.as.ts";
 
@@ -10,15 +10,21 @@ import { tile } from "./matmul.tiled.as.ts";
 const ROW_BLOCK: i32 = 384 * 1024;
 
 /**
- * One row and f16 weights, in the order of `matmul.row.as.ts`: eight rows of `weight` stream past `x`. Memory traffic is
- * two bytes a weight; a vector of four takes four instructions to widen, of bf16 two, and one to add.
+ * One row and f16 weights, in the order of `matmul.row.as.ts`: eight rows of `weight` stream past `x`, each
+ * from a part of its own of the rows `begin` to `end`: the processor fetches ahead of eight streams that go on for many
+ * rows, not of eight that end with a row, and so twice as fast. Memory traffic is two bytes a weight; a vector of four takes four instructions to widen, of bf16 two, and one to add.
  */
 export function matmulRowF16(
   begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, inner: i32,
 ): void {
-  for (let o = begin; o < end; o += 8) {
-    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(8, end - o), false);
+  const apart = (end - begin) / 8;
+  for (let o = begin; o < begin + apart; o++) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, apart, 8, false);
+  }
+  const o = begin + apart * 8;
+  if (o < end) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, 1, end - o, false);
   }
 }
 
@@ -27,8 +33,13 @@ export function matmulRowBf16(
   begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, inner: i32,
 ): void {
-  for (let o = begin; o < end; o += 8) {
-    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, min(8, end - o), true);
+  const apart = (end - begin) / 8;
+  for (let o = begin; o < begin + apart; o++) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, apart, 8, true);
+  }
+  const o = begin + apart * 8;
+  if (o < end) {
+    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, 1, end - o, true);
   }
 }
 
@@ -72,22 +83,25 @@ function few(from: usize, count: i32, brain: bool): v128 {
   return brain ? fewBrains(from, count) : fewHalves(from, count);
 }
 
-/** Up to eight outputs; a row of `weight` that is not there is taken for the last one that is. `brain` is a constant. */
+/**
+ * Up to eight outputs, so many rows `apart`; a row of `weight` that is not there is taken for the last one that is.
+ * `brain` is a constant.
+ */
 @inline
 function eightOutputs(
   x: usize, weight: usize, bias: usize, y: usize,
-  inner: i32, count: i32, brain: bool,
+  inner: i32, apart: i32, count: i32, brain: bool,
 ): void {
   const signed = signedBits();
   const factor = exponentFactor();
   const w0 = weight;
-  const w1 = weight + offsetOf(min(1, count - 1) * inner);
-  const w2 = weight + offsetOf(min(2, count - 1) * inner);
-  const w3 = weight + offsetOf(min(3, count - 1) * inner);
-  const w4 = weight + offsetOf(min(4, count - 1) * inner);
-  const w5 = weight + offsetOf(min(5, count - 1) * inner);
-  const w6 = weight + offsetOf(min(6, count - 1) * inner);
-  const w7 = weight + offsetOf(min(7, count - 1) * inner);
+  const w1 = weight + offsetOf(min(1, count - 1) * apart * inner);
+  const w2 = weight + offsetOf(min(2, count - 1) * apart * inner);
+  const w3 = weight + offsetOf(min(3, count - 1) * apart * inner);
+  const w4 = weight + offsetOf(min(4, count - 1) * apart * inner);
+  const w5 = weight + offsetOf(min(5, count - 1) * apart * inner);
+  const w6 = weight + offsetOf(min(6, count - 1) * apart * inner);
+  const w7 = weight + offsetOf(min(7, count - 1) * apart * inner);
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
   const whole = offsetOf(inner & ~3);
   let i: usize = 0; // bytes of a row of weights, half of those of x
@@ -117,9 +131,9 @@ function eightOutputs(
   let low = sums4(s0, s1, s2, s3);
   let high = sums4(s4, s5, s6, s7);
   if (bias != 0) {
-    low = f32x4.add(low, load4(bias, count));
-    if (count > 4) high = f32x4.add(high, load4(bias + 16, count - 4));
+    low = f32x4.add(low, gather4(bias, apart, count));
+    if (count > 4) high = f32x4.add(high, gather4(at(bias, 4 * apart), apart, count - 4));
   }
-  store4(y, low, count);
-  if (count > 4) store4(y + 16, high, count - 4);
+  scatter4(y, apart, low, count);
+  if (count > 4) scatter4(at(y, 4 * apart), apart, high, count - 4);
 }
