@@ -2,19 +2,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeModel } from "./describe.ts";
 import { memorySource, openModelFiles, openWeights, writeSafetensors, type TensorData } from "@elapid/loaders";
-import { kernels as ops } from "@elapid/ops/wasm";
-import { kernels as scan } from "@elapid/scan/wasm";
 import { bytesOf, Device, HostBackend, valueAndGrad, sum, type WeightDType } from "@elapid/tensor";
-import { openWasm } from "@elapid/wasm";
+import { testedBackends } from "@elapid/testing";
 import { describe, expect, test } from "vitest";
 import { loadModel } from "./load.ts";
 
 const checkpoints = join(import.meta.dirname, "../../../golden/checkpoints");
 const ids = [Array.from({ length: 24 }, (_, i) => (i * 37 + 11) % 200)];
-const kernels = [...ops, ...scan];
 
 async function open(folder: string, device: Device, dtype: WeightDType) {
-  return loadModel(await openModelFiles(join(checkpoints, folder)), device, { dtype });
+  const files = await openModelFiles(join(checkpoints, folder));
+  try {
+    return await loadModel(files, device, { dtype });
+  } finally {
+    await files.close();
+  }
 }
 
 async function logitsOf(folder: string, device: Device, dtype: WeightDType): Promise<Float32Array> {
@@ -42,8 +44,8 @@ describe.each(["mamba-untied", "mamba2-tied", "ss-mamba1-mlp"])("%s", (folder) =
     const exact = await logitsOf(folder, host, "f32");
     const decoded = await logitsOf(folder, host, dtype);
     expect(apart(decoded, exact)).toBeLessThan(bound);
-    for (const simd of ["relaxed", "simd128"] as const) {
-      using device = new Device(await openWasm({ kernels, simd }), { strict: true });
+    for (const { open: openBackend } of testedBackends.filter(({ kind }) => kind === "wasm")) {
+      using device = new Device(await openBackend(), { strict: true });
       const logits = await logitsOf(folder, device, dtype);
       expect(apart(logits, exact)).toBeLessThan(bound);
       // what the kernels round besides the weights
@@ -58,7 +60,9 @@ describe.each(["mamba-untied", "mamba2-tied", "ss-mamba1-mlp"])("%s", (folder) =
       using device = new Device(new HostBackend());
       using lm = await open(folder, device, dtype);
       const parameters = [...lm.model.parameters()].reduce((total, [, { byteLength }]) => total + byteLength, 0);
-      const { memoryBytes } = await describeModel(await openModelFiles(join(checkpoints, folder)));
+      const files = await openModelFiles(join(checkpoints, folder));
+      const { memoryBytes } = await describeModel(files);
+      await files.close();
       expect(parameters).toBe(memoryBytes[dtype]);
       // rates of decay are computed once, from parameters that stay
       expect(device.peakBytes).toBeLessThan(parameters + 64 * 1024);

@@ -45,5 +45,6 @@ export type { Scope } from "./scope.ts";
 export { checkShape, formatShape, parseDims, sizeOf, type DimPattern, type Dims, type Shape } from "./shape.ts";
 export { Tensor } from "./tensor.ts";
 export { BLOCK, GROUP_ROWS, recordBytes } from "./weights/blocks.ts";
+export { packBlocks, unpackBlocks } from "./weights/gguf-blocks.ts";
 export { brainOfFloat, floatsOfBrains, floatsOfHalves, halfOfFloat } from "./weights/half.ts";
 export { checkHalves, checkScales, decodeWeights, encodeWeights } from "./weights/weights.ts";

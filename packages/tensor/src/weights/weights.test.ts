@@ -4,6 +4,7 @@ import { byteLength, rowUnit, weightDTypes } from "../dtype.ts";
 import { HostBackend } from "../host.ts";
 import { randomSource } from "../random.ts";
 import { recordBytes } from "./blocks.ts";
+import { packBlocks, unpackBlocks } from "./gguf-blocks.ts";
 import { decodeWeights, encodeWeights } from "./weights.ts";
 
 const shapes: readonly (readonly [number, number])[] = [
@@ -109,4 +110,24 @@ test("q4 is not further off than the plain grid of its largest value, and mostly
     });
   }
   expect(searched).toBeLessThan(0.95 * plain);
+});
+
+test.each(["q8", "q4"] as const)("%s goes to the blocks of GGUF and back, bit for bit", (dtype) => {
+  const values = random([11, 96]);
+  const bytes = encodeWeights(values, [11, 96], dtype);
+  const stored = unpackBlocks(bytes, [11, 96], dtype);
+  expect(packBlocks(stored, [11, 96], dtype)).toEqual(bytes);
+  // dequantize_row_q8_0 and dequantize_row_q4_0 of ggml
+  const size = dtype === "q8" ? 34 : 18;
+  expect(stored.byteLength).toBe(11 * 3 * size);
+  const decoded = decodeWeights(bytes, [11, 96], dtype);
+  for (let block = 0; block < 33; block++) {
+    const [d] = decodeWeights(stored.slice(block * size, block * size + 4), [1], "f16");
+    const numbers = stored.subarray(block * size + 2, (block + 1) * size);
+    for (let i = 0; i < 32; i++) {
+      const q = dtype === "q8" ? (numbers[i] << 24) >> 24 : (i < 16 ? numbers[i] & 15 : numbers[i - 16] >> 4) - 8;
+      expect(decoded[block * 32 + i]).toBe(Math.fround(d * q));
+    }
+  }
+  expect(() => packBlocks(stored, [12, 88], dtype)).toThrow("rows of 88 are no whole number of blocks of 32");
 });
