@@ -3,3 +3,4 @@ export { ChatTemplateError, type ChatMessage, type ChatTemplateOptions } from ".
 export { createTokenizer, type TokenizerFiles } from "./create-tokenizer.ts";
 export type { StreamDecoder } from "./stream.ts";
 export type { DecodeOptions, EncodeOptions, PairEncoding, Tokenizer } from "./tokenizer.ts";
+export { trainBpe, type BpeTokenizerJson, type TrainBpeOptions } from "./train-bpe.ts";

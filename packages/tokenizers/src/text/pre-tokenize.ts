@@ -47,8 +47,7 @@ const readers: Record<string, (field: JsonField) => PreTokenize> = {
     const useRegex = field.get("use_regex").boolean(true);
     return (text) => {
       const spaced = addSpace && !text.startsWith(" ") ? ` ${text}` : text;
-      const words = useRegex ? splitAt(spaced, GPT2, "Isolated") : [spaced];
-      return words.map(bytesToChars);
+      return useRegex ? byteLevelWords(spaced) : [bytesToChars(spaced)];
     };
   },
   Metaspace: readMetaspace,
@@ -61,6 +60,11 @@ const readers: Record<string, (field: JsonField) => PreTokenize> = {
     };
   },
 };
+
+/** The words of a text as GPT-2 cuts it, in characters of the byte-level alphabet. */
+export function byteLevelWords(text: string): string[] {
+  return splitAt(text, GPT2, "Isolated").map(bytesToChars);
+}
 
 /** Reads the `pre_tokenizer` of a tokenizer.json; none leaves text in one piece. @throws SyntaxError for an unknown type. */
 export function readPreTokenizer(field: JsonField): PreTokenize {
