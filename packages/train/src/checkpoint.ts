@@ -11,6 +11,8 @@ export interface TrainingRun {
   readonly optimiser: Optimiser;
   readonly data: Pick<BatchSource, "position">;
   readonly ema?: Ema | undefined;
+  /** What else the run has to remember, as JSON can say it; `loadCheckpoint` puts it here. */
+  readonly notes?: Record<string, unknown>;
 }
 
 const FORMAT = "elapid training run, version 1";
@@ -33,7 +35,12 @@ function tensorsOf({ model, optimiser, ema }: TrainingRun): Map<string, Tensor> 
  */
 export async function saveCheckpoint(path: string, run: TrainingRun): Promise<void> {
   const { stepCount } = run.optimiser;
-  const metadata = { format: FORMAT, stepCount: String(stepCount), position: JSON.stringify(run.data.position) };
+  const metadata = {
+    format: FORMAT,
+    stepCount: String(stepCount),
+    position: JSON.stringify(run.data.position),
+    notes: JSON.stringify(run.notes ?? {}),
+  };
   const tensors = new Map<string, TensorData>();
   for (const [name, tensor] of tensorsOf(run)) {
     tensors.set(name, { dtype: "f32", shape: tensor.shape, data: await tensor.data() });
@@ -70,7 +77,7 @@ async function writeWhole(path: string, pieces: Iterable<Uint8Array>): Promise<v
 export async function loadCheckpoint(path: string, run: TrainingRun): Promise<void> {
   const weights = await openWeights(await openFile(path));
   try {
-    const { stepCount, position } = readMetadata(weights);
+    const { stepCount, position, notes } = readMetadata(weights);
     const tensors = tensorsOf(run);
     checkTensors(weights, tensors);
     // throws if the data is not what the position was in
@@ -80,12 +87,19 @@ export async function loadCheckpoint(path: string, run: TrainingRun): Promise<vo
       tensor.assign(tensor.device.tensor(values, tensor.shape));
     }
     run.optimiser.stepCount = stepCount;
+    Object.assign(run.notes ?? {}, notes);
   } finally {
     await weights.close();
   }
 }
 
-function readMetadata({ name, metadata }: Weights): { stepCount: number; position: DataPosition } {
+interface Progress {
+  readonly stepCount: number;
+  readonly position: DataPosition;
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+function readMetadata({ name, metadata }: Weights): Progress {
   if (metadata.format !== FORMAT) {
     throw new SyntaxError(`Cannot resume from "${name}": it is no checkpoint of a training run, or of another version`);
   }
@@ -94,7 +108,8 @@ function readMetadata({ name, metadata }: Weights): { stepCount: number; positio
     throw new SyntaxError(`Cannot resume from "${name}": its step count is "${metadata.stepCount}"`);
   }
   try {
-    return { stepCount, position: JSON.parse(metadata.position) as DataPosition };
+    const { position, notes = "{}" } = metadata;
+    return { stepCount, position: JSON.parse(position) as DataPosition, notes: JSON.parse(notes) as Progress["notes"] };
   } catch (cause) {
     throw new SyntaxError(`Cannot resume from "${name}": its position in the data cannot be read`, { cause });
   }

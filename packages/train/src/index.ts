@@ -22,5 +22,6 @@ export {
   type TokenBatchesOptions,
 } from "./data.ts";
 export { evaluateLoss, meanLoss, train, type NextTokenModel, type StepReport, type TrainOptions } from "./loop.ts";
+export { readDocuments, type ReadDocumentsOptions } from "./documents.ts";
 export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";
 export { loadCheckpoint, saveCheckpoint, type TrainingRun } from "./checkpoint.ts";
