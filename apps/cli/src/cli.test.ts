@@ -6,7 +6,7 @@ import { invoke, outcomeOf, start } from "./testing/invoke.ts";
 test("lists the commands with their summaries", async () => {
   const { exitCode, stdout, stderr } = await invoke(["--help"]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-  for (const name of ["generate", "score", "inspect", "tokenize", "doctor"])
+  for (const name of ["generate", "score", "inspect", "train", "tokenize", "doctor"])
     expect(stdout).toMatch(new RegExp(`^ +${name} +\\w`, "m"));
 });
 

@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import("./commands/generate.ts"),
   score: () => import("./commands/score.ts"),
   inspect: () => import("./commands/inspect.ts"),
+  train: () => import("./commands/train.ts"),
   tokenize: () => import("./commands/tokenize.ts"),
   doctor: () => import("./commands/doctor.ts"),
 };
@@ -20,7 +21,7 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
   let exitCode = 0;
   const program = frame(new Parser("elapid"), streams)
     .usage("<command> [options]")
-    .description("Runs Mamba and other state-space models")
+    .description("Runs and trains Mamba and other state-space models")
     .version(manifest.version, "-V, --version", "print the version")
     .configureHelp({ subcommandTerm: (command) => command.name() });
 

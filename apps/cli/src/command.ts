@@ -73,7 +73,13 @@ export function texts(value: string, summary: string): Option<readonly string[]>
 }
 
 /** One of a few words. */
-export function choice<const W extends string>(words: readonly W[], summary: string, fallback: W): Option<W> {
+export function choice<const W extends string>(words: readonly W[], summary: string): Option<W | undefined>;
+export function choice<const W extends string>(words: readonly W[], summary: string, fallback: W): Option<W>;
+export function choice<const W extends string>(
+  words: readonly W[],
+  summary: string,
+  fallback?: W,
+): Option<W | undefined> {
   const parse = (given: string): W => {
     const word = words.find((candidate) => candidate === given);
     if (word === undefined) throw new UsageError(`it is one of ${words.join(", ")}`);

@@ -41,6 +41,35 @@ export function progressBar(stream: Output, patience = 400): { update(progress: 
   };
 }
 
+/** How a training run goes on, on a terminal; nothing in a pipe. `say` writes a line above it. */
+export function trainingBar(stream: Output): {
+  update(progress: {
+    readonly step: number;
+    readonly steps: number;
+    readonly loss: number;
+    readonly speed: number;
+  }): void;
+  say(line: string): void;
+  stop(): void;
+} {
+  if (!stream.isTTY) return { update() {}, say: (line) => void stream.write(`${line}\n`), stop() {} };
+  const format = "step {value}/{total} {bar} loss {loss}, {speed} tokens/s, {eta_formatted} left";
+  const options = { stream, format, clearOnComplete: true, gracefulExit: false, hideCursor: false };
+  const bar = new SingleBar(options, Presets.shades_classic);
+  let isStarted = false;
+  return {
+    update({ step, steps, loss, speed }) {
+      const payload = { loss: loss.toFixed(3), speed: grouped(Math.round(speed)) };
+      if (!isStarted) bar.start(steps, step, payload);
+      isStarted = true;
+      bar.setTotal(steps);
+      bar.update(step, payload);
+    },
+    say: (line) => void stream.write(`\r\x1b[K${line}\n`),
+    stop: () => bar.stop(),
+  };
+}
+
 /** `12.3 MiB`. */
 export function bytes(count: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

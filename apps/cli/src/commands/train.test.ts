@@ -1,0 +1,208 @@
+import { load } from "elapid";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../testing/folder.ts";
+import { invoke, outcomeOf, start } from "../testing/invoke.ts";
+
+const stories = Array.from(
+  { length: 120 },
+  (_, i) =>
+    `${["Tom", "Mia", "Sam"][i % 3]} ${["saw", "hid"][i % 2]} ${["a cat", "the cake", "a ball"][(i >> 2) % 3]}.`,
+);
+
+/** A folder with data, and the arguments of a short run on it. */
+function prepare(steps = 6) {
+  const folder = temporaryFolder();
+  const data = join(folder, "stories.txt.gz");
+  writeFileSync(data, gzipSync(stories.join("<|endoftext|>")));
+  const out = join(folder, "model");
+  const sizes = [
+    "--d-model",
+    "16",
+    "--layers",
+    "1",
+    "--d-state",
+    "4",
+    "--batch",
+    "2",
+    "--time",
+    "16",
+    "--vocab",
+    "280",
+  ];
+  const settings = ["--data", data, ...sizes, "--steps", String(steps), "--warmup", "2", "--eval-every", "2"];
+  const train = ["train", "--device", "host", "--out", out];
+  return { folder, data, out, settings, train, args: [...train, ...settings] };
+}
+
+const jsonLines = (path: string) =>
+  readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+const contents = (out: string) =>
+  ["model.safetensors", "training/checkpoint.safetensors"].map((name) => readFileSync(join(out, name)));
+
+test.each(["mamba", "mamba2"])("trains a %s that loads and writes", async (kind) => {
+  const { folder, out, args } = prepare();
+  const log = join(folder, "log.jsonl");
+  const outcome = await invoke([...args, "--kind", kind, "--lr", "0.02", "--log", log, "--json"]);
+  expect(outcome).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/step 6: loss .* bits per byte\n$/) });
+  const { best, steps } = JSON.parse(outcome.stdout);
+  expect(steps).toBe(6);
+  const lines = jsonLines(log);
+  expect(lines.map(({ step }) => step)).toEqual([1, 2, 2, 3, 4, 4, 5, 6, 6]);
+  expect(lines.at(-1)).toEqual({ step: 6, evaluation: { loss: best.loss, bitsPerByte: best.bitsPerByte } });
+  expect(best.loss).toBeLessThan(lines[2].evaluation.loss);
+  using lm = await load(out, { device: "host" });
+  expect(lm).toMatchObject({ modelType: kind, bosId: 0, advised: { temperature: 0.8 } });
+  let text = "";
+  for await (const piece of lm.generate("Tom", { maxTokens: 4, seed: 1 })) text += piece;
+  expect(text).not.toBe("");
+});
+
+test("bits per byte are those of elapid score", async () => {
+  const { out, args } = prepare();
+  // one window holds all that is held out
+  const outcome = await invoke([...args, "--tokenizer", "bytes", "--eval-split", "0.06", "--time", "100", "--json"]);
+  const { best } = JSON.parse(outcome.stdout);
+  const bytes = Buffer.from(stories.map((story) => `\0${story}`).join(""));
+  const held = bytes.subarray(bytes.length - Math.floor(bytes.length * 0.06));
+  const windows = Math.floor((held.length - 1) / 100);
+  using lm = await load(out, { device: "host" });
+  let nll = 0;
+  let length = 0;
+  for (let i = 0; i < windows; i++) {
+    const window = held.subarray(100 * i, 100 * i + 101);
+    const ids = [...window].map((byte) => (byte === 0 ? 0 : lm.tokenizer!.encode(String.fromCharCode(byte))[0]));
+    nll += (await lm.score(ids)).nll;
+    length += window.subarray(1).filter((byte) => byte !== 0).length;
+  }
+  expect(windows).toBeGreaterThan(0);
+  expect(best.bitsPerByte).toBeCloseTo(nll / Math.LN2 / length, 5);
+});
+
+test("Ctrl-C keeps a checkpoint, and --resume goes on bit for bit", async () => {
+  const straight = prepare();
+  await invoke(straight.args);
+
+  const { folder, out, args, train } = prepare();
+  const log = join(folder, "log.jsonl");
+  const child = start([...args, "--log", log]);
+  child.stderr.on("data", (text) => String(text).includes("step 2:") && child.kill("SIGINT"));
+  const outcome = await outcomeOf(child);
+  expect(outcome).toMatchObject({ exitCode: 130, stdout: "" });
+  expect(outcome.stderr).toMatch(/stopped after step [2-6]; go on with elapid train --resume --out/);
+  expect(await invoke([...train, "--resume", "--log", log])).toMatchObject({ exitCode: 0 });
+  expect(contents(out)).toEqual(contents(straight.out));
+  expect(jsonLines(log).map(({ step }) => step)).toEqual([1, 2, 2, 3, 4, 4, 5, 6, 6]);
+});
+
+test("settings come from a file, options go before it", async () => {
+  const { folder, data, out, train } = prepare();
+  const config = join(folder, "config.json");
+  writeFileSync(
+    config,
+    JSON.stringify({ data, dModel: 16, layers: 1, batch: 2, time: 16, steps: 3, tokenizer: "bytes" }),
+  );
+  await invoke([...train, "--config", config, "--steps", "2"]);
+  const settings = JSON.parse(readFileSync(join(out, "training/settings.json"), "utf8"));
+  expect(settings).toMatchObject({ data: [data], dModel: 16, steps: 2, tokenizer: "bytes", lr: 0.003 });
+  for (const [json, message] of [
+    [{ layres: 2 }, 'there is no setting "layres"'],
+    [{ layers: 0 }, '"layers" is 0: a whole number of at least 1 is needed'],
+    [{ layers: "2" }, '"layers" is a string'],
+    [{ kind: "lstm" }, '"kind" is "lstm": it is one of mamba, mamba2'],
+    [[], "an object was needed"],
+  ] as const) {
+    writeFileSync(config, JSON.stringify(json));
+    const { exitCode, stderr } = await invoke([...train, "--config", config]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(message) });
+  }
+});
+
+test("minutes settle the number of steps, early stopping ends them", async () => {
+  const timed = prepare();
+  const sizes = timed.args.filter((_, i) => !["--steps", "6"].includes(timed.args[i]));
+  const outcome = await invoke([...sizes, "--minutes", "0.001", "--json"]);
+  expect(JSON.parse(outcome.stdout).steps).toBeGreaterThanOrEqual(5);
+
+  const { args } = prepare(60);
+  const stopped = await invoke([...args, "--lr", "0", "--patience", "2", "--json"]);
+  expect(JSON.parse(stopped.stdout)).toMatchObject({ steps: 6, best: { step: 2 } });
+});
+
+test("another tokenizer is taken as it is", async () => {
+  const first = prepare(1);
+  await invoke(first.args);
+  const { out, args } = prepare(1);
+  await invoke([...args, "--tokenizer", first.out]);
+  expect(JSON.parse(readFileSync(join(out, "tokenizer.json"), "utf8"))).toEqual(
+    JSON.parse(readFileSync(join(first.out, "tokenizer.json"), "utf8")),
+  );
+});
+
+test("a learning rate that diverges leaves the checkpoint of before", async () => {
+  const { out, args } = prepare();
+  const outcome = await invoke([...args, "--lr", "1e38", "--clip-norm", "1e38", "--warmup", "0", "--save-every", "1"]);
+  expect(outcome).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/Cannot take a step: .*its last good/) });
+  const checkpoint = readFileSync(join(out, "training/checkpoint.safetensors"));
+  expect(checkpoint.byteLength).toBeGreaterThan(1000);
+});
+
+test("a full disk is named, and what was there stays", async () => {
+  const { out, args, train } = prepare(2);
+  await invoke(args);
+  const before = contents(out);
+  const settings = join(out, "training/settings.json");
+  writeFileSync(settings, readFileSync(settings, "utf8").replace('"steps": 2', '"steps": 4'));
+  // a device that has no room for anything stands where the next checkpoint is written
+  symlinkSync("/dev/full", join(out, "training/checkpoint.safetensors.partial"));
+  const full = await invoke([...train, "--resume"]);
+  expect(full).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/Cannot write checkpoint .*ENOSPC/) });
+  expect(contents(out)[1]).toEqual(before[1]);
+});
+
+test("names what does not fit, and leaves what is there", async () => {
+  const { folder, data, out, args, train, settings } = prepare(1);
+  const empty = join(folder, "empty.txt");
+  writeFileSync(empty, "");
+  const binary = join(folder, "binary.txt");
+  writeFileSync(binary, Uint8Array.of(0xff, 0xfe, 0, 1));
+  const other = (...extra: string[]) => ["train", "--device", "host", "--out", join(folder, "other"), ...extra];
+  await invoke(args);
+  const before = contents(out);
+  for (const [given, exitCode, message] of [
+    [["train"], 2, "--out is missing"],
+    [train, 2, "nothing to learn from; give --data"],
+    [[...args, "--minutes", "1"], 2, "give --steps or --minutes, not both"],
+    [[...train, "--resume", "--lr", "1"], 2, "leave out lr"],
+    [args, 1, "there is a model already; give --resume, or another --out"],
+    [other("--resume"), 1, "Cannot resume in"],
+    [other("--data", join(folder, "none.txt")), 1, "none.txt"],
+    [other("--data", empty), 1, "there is no text"],
+    [other("--data", binary), 1, "it is not UTF-8 text"],
+    [other("--data", data, "--time", "100000"), 1, "a sequence of 100000 does not fit"],
+    [other("--data", data, "--tokenizer", folder), 1, "Cannot read tokenizer"],
+    [other(...settings, "--kind", "mamba2", "--head-dim", "5"), 1, "head_dim"],
+  ] as const) {
+    const outcome = await invoke(given);
+    expect({ ...outcome, given }).toMatchObject({ exitCode, stderr: expect.stringContaining(message) });
+  }
+  const saved = join(out, "training/settings.json");
+  writeFileSync(saved, readFileSync(saved, "utf8").replace('"layers": 1', '"layers": 2'));
+  expect(await invoke([...train, "--resume"])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("missing"),
+  });
+  writeFileSync(saved, readFileSync(saved, "utf8").replace('"layers": 2', '"layers": 1'));
+  writeFileSync(data, gzipSync(stories.toReversed().join("<|endoftext|>")));
+  expect(await invoke([...train, "--resume"])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("changed since it was saved"),
+  });
+  expect(contents(out)).toEqual(before);
+  expect(existsSync(join(folder, "other/model.safetensors"))).toBe(false);
+});

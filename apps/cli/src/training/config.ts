@@ -1,0 +1,50 @@
+import type { Tokenizer } from "elapid";
+import type { Settings } from "./settings.ts";
+
+/** The `config.json` that transformers and elapid read. */
+export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<Record<string, unknown>> {
+  const { kind, dModel, layers, dState, headDim } = settings;
+  const dInner = 2 * dModel;
+  const ids = Object.fromEntries(
+    Object.entries({ bos: tokenizer.bosId, eos: tokenizer.eosId, pad: tokenizer.padId })
+      .filter(([, id]) => id !== undefined)
+      .map(([name, id]) => [`${name}_token_id`, id]),
+  );
+  const common = {
+    model_type: kind,
+    vocab_size: vocabSizeOf(tokenizer),
+    hidden_size: dModel,
+    num_hidden_layers: layers,
+    state_size: dState,
+    conv_kernel: 4,
+    expand: 2,
+    hidden_act: "silu",
+    use_bias: false,
+    use_conv_bias: true,
+    layer_norm_epsilon: 1e-5,
+    residual_in_fp32: true,
+    tie_word_embeddings: true,
+    torch_dtype: "float32",
+    ...ids,
+  };
+  if (kind === "mamba") {
+    const dtRank = Math.ceil(dModel / 16);
+    return { architectures: ["MambaForCausalLM"], ...common, intermediate_size: dInner, time_step_rank: dtRank };
+  }
+  const nHeads = Math.floor(dInner / headDim);
+  const heads = { head_dim: headDim, num_heads: nHeads, n_groups: 1, chunk_size: 64, rms_norm: true };
+  return { architectures: ["Mamba2ForCausalLM"], ...common, ...heads };
+}
+
+/** Ids may have gaps; the table of embeddings has a row for each. */
+function vocabSizeOf(tokenizer: Tokenizer): number {
+  let size = tokenizer.vocabSize;
+  for (const id of tokenizer.specialIds) size = Math.max(size, id + 1);
+  return size;
+}
+
+/** The `generation_config.json` beside it. */
+export function generationConfig({ bosId, eosId, padId }: Tokenizer): Readonly<Record<string, unknown>> {
+  const sampling = { do_sample: true, temperature: 0.8, top_p: 0.95, max_new_tokens: 256 };
+  return { bos_token_id: bosId, eos_token_id: eosId, pad_token_id: padId, ...sampling };
+}

@@ -1,0 +1,72 @@
+import { access, appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { saveJson } from "../output.ts";
+import type { Settings } from "./settings.ts";
+
+/** Where a run keeps its model, and in `training/` what it needs to go on. */
+export interface RunFolder {
+  readonly path: string;
+  readonly weights: string;
+  readonly checkpoint: string;
+  readonly settings: string;
+}
+
+export function runFolder(path: string): RunFolder {
+  return {
+    path,
+    weights: join(path, "model.safetensors"),
+    checkpoint: join(path, "training", "checkpoint.safetensors"),
+    settings: join(path, "training", "settings.json"),
+  };
+}
+
+/** Makes the folder of a new run. @throws Error if a model is there already. */
+export async function createFolder({ path, weights, settings }: RunFolder): Promise<void> {
+  for (const file of [settings, weights]) {
+    if (await exists(file)) {
+      throw new Error(`Cannot train into "${path}": there is a model already; give --resume, or another --out`);
+    }
+  }
+  await mkdir(join(path, "training"), { recursive: true }).catch((cause: unknown) => {
+    throw new Error(`Cannot train into "${path}": ${(cause as Error).message}`, { cause });
+  });
+}
+
+/** Writes everything that a model's folder has besides weights, and last the settings, which make it a run. */
+export async function describeRun(
+  folder: RunFolder,
+  files: Readonly<Record<string, unknown>>,
+  settings: Settings,
+): Promise<void> {
+  for (const [name, value] of Object.entries(files)) await saveJson(join(folder.path, name), value);
+  await saveJson(folder.settings, settings);
+}
+
+/** The settings of the run in a folder. @throws Error if there is none. */
+export async function settingsOf({ path, settings }: RunFolder): Promise<Settings> {
+  try {
+    return JSON.parse(await readFile(settings, "utf8")) as Settings;
+  } catch (cause) {
+    throw new Error(`Cannot resume in "${path}": ${(cause as Error).message}`, { cause });
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A file of JSON lines, each with its step; a run that is resumed at a step takes the place of lines after it. */
+export async function openLog(path: string, step: number): Promise<(line: object) => Promise<void>> {
+  const before = step === 0 ? "" : await readFile(path, "utf8").catch(() => "");
+  const isKept = (line: string) => line !== "" && (JSON.parse(line) as { step: number }).step <= step;
+  const kept = before.split("\n").filter(isKept);
+  try {
+    await writeFile(path, kept.map((line) => `${line}\n`).join(""));
+  } catch (cause) {
+    throw new Error(`Cannot write "${path}": ${(cause as Error).message}`, { cause });
+  }
+  return (line) => appendFile(path, `${JSON.stringify(line)}\n`);
+}

@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import { choice, flag, number, text, texts, UsageError, type Args, type Options } from "../command.ts";
+
+/** What settles a run: the same settings and data give the same model. Saved beside its checkpoint. */
+export interface Settings {
+  readonly data: readonly string[];
+  readonly kind: "mamba" | "mamba2";
+  readonly dModel: number;
+  readonly layers: number;
+  readonly dState: number;
+  readonly headDim: number;
+  readonly tokenizer: string;
+  readonly vocab: number;
+  readonly steps: number;
+  /** Settles `steps`, when the first few have shown how long one takes. */
+  readonly minutes: number | undefined;
+  readonly batch: number;
+  readonly time: number;
+  readonly accumulate: number;
+  readonly lr: number;
+  readonly schedule: "cosine" | "linear" | "wsd";
+  readonly warmup: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly evalSplit: number;
+  readonly evalEvery: number;
+  readonly saveEvery: number;
+  readonly patience: number | undefined;
+  readonly separator: string;
+  readonly field: string;
+  readonly seed: number;
+}
+
+const count = { min: 1, whole: true };
+
+/** Options that settle a run; `--config` may give them too, under the names of {@link Settings}. */
+export const settingOptions = {
+  data: texts("file", "text file, .txt, .jsonl or either with .gz; may be given more than once"),
+  kind: choice(["mamba", "mamba2"], "architecture (default: mamba)"),
+  dModel: number("n", "width of the model (default: 256)", count),
+  layers: number("n", "layers (default: 4)", count),
+  dState: number("n", "width of the state of a channel (default: 16, mamba2: 64)", count),
+  headDim: number("n", "channels of a head of mamba2 (default: 64, or what divides the width)", count),
+  tokenizer: text("folder|bytes|train", "tokenizer.json to use, bytes alone, or a new one (default: train)"),
+  vocab: number("n", "tokens of a new tokenizer at most (default: 4096)", { min: 257, whole: true }),
+  steps: number("n", "steps (default: 1000)", count),
+  minutes: number("n", "about how long to train, instead of steps", { min: 0 }),
+  batch: number("n", "sequences in a batch (default: 8)", count),
+  time: number("n", "tokens in a sequence (default: 256)", count),
+  accumulate: number("n", "batches in a step (default: 1)", count),
+  lr: number("rate", "largest learning rate (default: 0.003)", { min: 0 }),
+  schedule: choice(["cosine", "linear", "wsd"], "how the learning rate goes down (default: cosine)"),
+  warmup: number("n", "steps in which it goes up (default: 20)", { min: 0, whole: true }),
+  weightDecay: number("rate", "weight decay of matrices (default: 0.1)", { min: 0 }),
+  clipNorm: number("norm", "gradients are scaled down to this norm (default: 1)", { min: 0 }),
+  evalSplit: number("share", "share of the tokens, the last, to evaluate on (default: 0.05; 0 for none)", { min: 0 }),
+  evalEvery: number("n", "steps between evaluations (default: 100)", count),
+  saveEvery: number("n", "steps between checkpoints (default: 100)", count),
+  patience: number("n", "stop after so many evaluations without a better one", count),
+  separator: text("text", "what stands between documents of a text file (default: <|endoftext|>)"),
+  field: text("name", "field of a JSON line that has the text (default: text)"),
+  seed: number("n", "settles the first weights and the order of the data (default: 0)", { min: 0, whole: true }),
+} satisfies Options;
+
+/** Everything that may be given, and whether it was. */
+export type GivenSettings = Args<typeof settingOptions>["values"];
+
+const defaults = {
+  kind: "mamba" as const,
+  dModel: 256,
+  layers: 4,
+  tokenizer: "train",
+  vocab: 4096,
+  steps: 1000,
+  minutes: undefined,
+  batch: 8,
+  time: 256,
+  accumulate: 1,
+  lr: 0.003,
+  schedule: "cosine" as const,
+  warmup: 20,
+  weightDecay: 0.1,
+  clipNorm: 1,
+  evalSplit: 0.05,
+  evalEvery: 100,
+  saveEvery: 100,
+  patience: undefined,
+  separator: "<|endoftext|>",
+  field: "text",
+  seed: 0,
+};
+
+/** What was given on the command line, over what a config file says, over the defaults. */
+export async function resolveSettings(given: GivenSettings, config: string | undefined): Promise<Settings> {
+  const fromFile = config === undefined ? {} : await readSettings(config);
+  const chosen = Object.fromEntries(givenNames(given).map((name) => [name, given[name]]));
+  const { data = [], ...rest } = { ...fromFile, ...chosen } as Partial<Settings>;
+  if (data.length === 0) throw new UsageError('nothing to learn from; give --data, or "data" in the config');
+  const merged = { ...defaults, ...rest, data };
+  if (rest.steps !== undefined && rest.minutes !== undefined)
+    throw new UsageError("give --steps or --minutes, not both");
+  if (!(merged.evalSplit < 1))
+    throw new UsageError(`--eval-split is ${merged.evalSplit} but a share below 1 is needed`);
+  const dInner = 2 * merged.dModel;
+  const headDim = [64, 32, 16, 8, 4, 2].find((size) => dInner % size === 0)!;
+  return { dState: merged.kind === "mamba" ? 16 : 64, headDim, ...merged };
+}
+
+/** The names of the settings that the command line gives. */
+export function givenNames(given: GivenSettings): (keyof GivenSettings)[] {
+  const names = Object.keys(settingOptions) as (keyof GivenSettings)[];
+  return names.filter((name) => given[name] !== undefined && (name !== "data" || given.data.length > 0));
+}
+
+async function readSettings(path: string): Promise<Partial<Settings>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new Error(`Cannot read "${path}": ${(cause as Error).message}`, { cause });
+  }
+  const refuse = (what: string) => new UsageError(`cannot use "${path}": ${what}`);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw refuse("an object was needed");
+  const settings: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(json)) {
+    if (!Object.hasOwn(settingOptions, name)) {
+      throw refuse(`there is no setting "${name}"; known are ${Object.keys(settingOptions).join(", ")}`);
+    }
+    settings[name] = name === "data" ? files(value, refuse) : checked(name as keyof GivenSettings, value, refuse);
+  }
+  return settings;
+}
+
+type Refuse = (what: string) => Error;
+
+function files(value: unknown, refuse: Refuse): readonly string[] {
+  const list = typeof value === "string" ? [value] : value;
+  if (Array.isArray(list) && list.every((file) => typeof file === "string")) return list;
+  throw refuse('"data" must be a file or a list of files');
+}
+
+/** A value as the option of its name would take it. */
+function checked(name: keyof GivenSettings, value: unknown, refuse: Refuse): unknown {
+  try {
+    const parsed = (settingOptions[name] as Options[string]).parse!(String(value), undefined);
+    if (typeof parsed === typeof value) return parsed;
+  } catch (error) {
+    throw refuse(`"${name}" is ${JSON.stringify(value)}: ${(error as Error).message}`);
+  }
+  throw refuse(`"${name}" is a ${typeof value}, which it cannot be`);
+}
+
+/** Options of a run that change nothing about its result. */
+export const runOptions = {
+  config: text("file", "JSON file with settings; options go before it"),
+  out: text("folder", "where the model goes"),
+  resume: flag("go on with the run in --out"),
+  log: text("file", "write a JSON line for each step and evaluation"),
+};
