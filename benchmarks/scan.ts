@@ -3,7 +3,7 @@ import { matmul } from "@elapid/ops";
 import { linearScan, selectiveScan, ssd } from "@elapid/scan";
 import { kernels as scanKernels } from "@elapid/scan/wasm";
 import { kernels as gpuKernels } from "@elapid/scan/webgpu";
-import { Device, randomSource, repeat, sum, sumAxis, valueAndGrad, type Tensor } from "@elapid/tensor";
+import { concat, Device, randomSource, repeat, sum, sumAxis, valueAndGrad, type Tensor } from "@elapid/tensor";
 import { openWasm } from "@elapid/wasm";
 import { printRows, rateRow, type Row } from "./report.ts";
 import { interleave, median, spread } from "./stats.ts";
@@ -40,10 +40,11 @@ async function speed(): Promise<Row[]> {
   const [inputsOfTwo, inputsOfOne] = [randomInputs(two, trained), randomInputs(one, trained)];
   const python = await findTorch();
   const torch: number[] = [];
-  const [ours, alone, generic] = await interleave(ROUNDS, [
+  const [ours, alone, elementary, composed] = await interleave(ROUNDS, [
     () => differentiate(two, inputsOfTwo, fused),
     () => differentiate(one, inputsOfOne, fused),
-    () => differentiate(two, inputsOfTwo, composed),
+    () => differentiate(two, inputsOfTwo, stepByStep),
+    () => differentiate(two, inputsOfTwo, aroundLinearScan),
     () => void (python && torch.push(...runTorchScan(python, { ...trained, threads: THREADS, steps: 3 }))),
   ]);
   const { batch, time } = trained;
@@ -51,7 +52,8 @@ async function speed(): Promise<Row[]> {
   const work = `selective scan, forward + backward, ${shapeOf(trained)}`;
   const peerName = python === undefined ? "none: no Python here has PyTorch" : "PyTorch Scan";
   return [
-    rateRow({ ...what, work, peerName: "generic ops" }, batch * time, ours, generic),
+    rateRow({ ...what, work, peerName: "elementary ops, step by step" }, batch * time, ours, elementary),
+    rateRow({ ...what, work, peerName: "elementary ops around a linear scan" }, batch * time, ours, composed),
     rateRow({ ...what, work, peerName }, batch * time, ours, torch),
     rateRow({ ...what, work, peerName: "1 thread" }, batch * time, ours, alone),
   ];
@@ -181,8 +183,22 @@ async function peakOf(device: Device, sizes: Sizes): Promise<number> {
 
 const fused = (inputs: Inputs): Tensor => selectiveScan(inputs).y;
 
-/** The same function in elementwise ops and one scan of the first order: each tensor in between has a state for each element. */
-function composed({ u, delta, A, B, C }: Inputs): Tensor {
+/** The same function in ops that any tensor library has, a step after the other. */
+function stepByStep({ u, delta, A, B, C }: Inputs): Tensor {
+  const { time, inner } = delta.dims("batch time inner");
+  const state = A.shape[1];
+  let h: Tensor | undefined;
+  const rows = Array.from({ length: time }, (_, t) => {
+    const [ut, dt, Bt, Ct] = [u, delta, B, C].map((x) => x.slice(1, t, t + 1));
+    const input = repeat(dt.mul(ut), 3, state).mul(repeat(Bt, 2, inner));
+    h = h === undefined ? input : repeat(dt, 3, state).mul(A).exp().mul(h).add(input);
+    return sumAxis(h.mul(repeat(Ct, 2, inner)), 3);
+  });
+  return concat(rows, 1);
+}
+
+/** The same function in those ops and one scan of the first order: each tensor in between has a state for each element. */
+function aroundLinearScan({ u, delta, A, B, C }: Inputs): Tensor {
   const { inner } = delta.dims("batch time inner");
   const state = A.shape[1];
   const decay = repeat(delta, 3, state).mul(A).exp();
