@@ -1,6 +1,6 @@
 /** Copies along a new middle dimension, and the sums that lead back. A unit is one of the outer dimension. */
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { highHalf, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
+import { highHalf, joined, lowHalf } from "../../../wasm/src/snippets/double.as.ts";
 
 /** Moves 4 bytes an element of `y`, and `x` once. */
 export function repeat(begin: i32, end: i32, _scratch: usize, count: i32, inner: i32, x: usize, y: usize): void {
@@ -27,8 +27,7 @@ export function sumAxis(begin: i32, end: i32, _scratch: usize, length: i32, inne
         low = f64x2.add(low, lowHalf(values));
         high = f64x2.add(high, highHalf(values));
       }
-      const sums = v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-      store4(at(y, o * inner + i), sums, count);
+      store4(at(y, o * inner + i), joined(low, high), count);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { defineOp } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
+import { repeat } from "./repeat.ts";
 
 /** Declaration of the sum over the leading dimension: what many rows share gets the gradients of all of them. */
 export const sumRowsOp = defineOp({
@@ -13,7 +14,7 @@ export const sumRowsOp = defineOp({
       y[i] = sum;
     }
   },
-  gradient: ({ inputs: { x }, grads: { y: dy } }) => ({ x: dy && x.device.full(x.shape, 1).mul(dy) }),
+  gradient: ({ inputs: { x }, grads: { y: dy } }) => ({ x: dy && repeat(dy, 0, x.shape[0]) }),
 });
 
 /** Sums `rows size` over its rows. */
