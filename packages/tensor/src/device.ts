@@ -1,4 +1,3 @@
-import type { Tape } from "./autograd.ts";
 import type { Backend, DeviceKind, OpCall } from "./backend.ts";
 import { dispose } from "./dispose.ts";
 import { byteLength, bytesOf, rowUnit, type DType } from "./dtype.ts";
@@ -8,6 +7,7 @@ import { Recorder } from "./recorder.ts";
 import { Scope } from "./scope.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
 import { Storage, type Memory } from "./storage.ts";
+import type { Tape } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 import { encodeWeights } from "./weights/weights.ts";
 

@@ -1,4 +1,4 @@
-export { valueAndGrad } from "./autograd.ts";
+export { recompute, valueAndGrad } from "./autograd.ts";
 export type { Allocation, Backend, DeviceKind, OpCall, Recording, View } from "./backend.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { dispose } from "./dispose.ts";
