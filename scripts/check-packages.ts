@@ -48,37 +48,62 @@ function checkPacked(): void {
   }
 }
 
-/**
- * What a page that runs Mamba from safetensors never loads: other architectures and formats, kernels that no model needs,
- * those of the other device, and the runtime of WASM where there is a GPU.
- */
-const pages = {
-  WASM: /\/models\/src\/(?!mamba\.ts)[^/]+$|\/pytorch-zip\.ts$|\/(ops|scan)\/src\/(wasm|webgpu|webgpu-inference)\.ts$/,
-  WebGPU:
-    /\/models\/src\/(?!mamba\.ts)[^/]+$|\/pytorch-zip\.ts$|\/(ops|scan)\/src\/(webgpu|wasm|wasm-inference)\.ts$|\/wasm\/src\/index\.ts$/,
-} as const;
+/** A page that writes with a Mamba model out of safetensors. */
+const page = `
+  import { load } from "elapid";
+  async function write() {
+    using lm = await load("https://example.org/mamba");
+    for await (const piece of lm.generate("Once upon a time")) document.body.append(piece);
+  }
+  write();`;
 
-/** Gzipped bytes of the JavaScript that a page with `load` of "elapid" ends up with, lazy parts included, by device. */
-async function scriptBytes(dependencies: RegExp[]): Promise<Record<keyof typeof pages, number>> {
+/** What it never asks for, of what is imported when it is wanted: other architectures, formats, tokenizers and devices, gradients, files. */
+const unwanted = [
+  "models/src/(mamba2|mamba3|score)",
+  "loaders/src/(pytorch-zip|file|disk-folder)",
+  "tokenizers/src/(chat-template|models/(unigram|word-piece|word-level))",
+  "(ops|scan)/src/(wasm|webgpu)",
+  "scan/src/(ssd|mamba3)/[^/]*",
+];
+const never = {
+  WASM: moduleNames([...unwanted, "elapid/src/gpu-backend"]),
+  WebGPU: moduleNames([...unwanted, "elapid/src/cpu-backend"]),
+};
+
+function moduleNames(names: readonly string[]): RegExp {
+  return new RegExp(`/packages/(${names.join("|")})\\.ts$`);
+}
+
+/** Gzipped bytes of the JavaScript that the page ends up with, by device: what it imports, and what that imports in time. */
+async function scriptBytes(dependencies: RegExp[]): Promise<Record<keyof typeof never, number>> {
   const bundle = await rolldown({
-    input: join(root, "packages/elapid/src/index.ts"),
+    input: "page",
+    plugins: [
+      { name: "page", resolveId: (id) => (id === "page" ? id : null), load: (id) => (id === "page" ? page : null) },
+    ],
     platform: "browser",
-    resolve: { conditionNames: ["@elapid/source", "import", "browser", "default"] },
+    preserveEntrySignatures: false, // it is a page and exports nothing
+    resolve: {
+      alias: { elapid: join(root, "packages/elapid/src/index.ts") },
+      conditionNames: ["@elapid/source", "import", "browser", "default"],
+    },
     external: [/^node:/, "webgpu", "@elapid/stories", /kernels\.generated\.ts$/, ...dependencies],
     logLevel: "silent",
   });
   const { output } = await bundle.generate({ minify: true });
   const chunks = new Map(output.flatMap((chunk) => (chunk.type === "chunk" ? [[chunk.fileName, chunk] as const] : [])));
-  const loaded = (name: string, never: RegExp, seen: Set<string>): Set<string> => {
+  const add = (name: string, never: RegExp, seen: Set<string>): Set<string> => {
     const chunk = chunks.get(name);
-    if (chunk === undefined || seen.has(name) || never.test(chunk.facadeModuleId ?? "")) return seen;
+    if (chunk === undefined || seen.has(name)) return seen;
     seen.add(name);
-    for (const next of [...chunk.imports, ...chunk.dynamicImports]) loaded(next, never, seen);
+    const wanted = chunk.dynamicImports.filter((next) => !never.test(chunks.get(next)?.facadeModuleId ?? ""));
+    for (const next of [...chunk.imports, ...wanted]) add(next, never, seen);
     return seen;
   };
+  const entry = output.find((chunk) => chunk.type === "chunk" && chunk.isEntry)!.fileName;
   const bytes = (never: RegExp) =>
-    [...loaded("index.js", never, new Set())].reduce((sum, name) => sum + gzipSync(chunks.get(name)!.code).length, 0);
-  return { WASM: bytes(pages.WASM), WebGPU: bytes(pages.WebGPU) };
+    [...add(entry, never, new Set())].reduce((sum, name) => sum + gzipSync(chunks.get(name)!.code).length, 0);
+  return { WASM: bytes(never.WASM), WebGPU: bytes(never.WebGPU) };
 }
 
 /** Bytes of the kernels of all packages, the larger variant of each: an engine loads one. */
@@ -100,9 +125,9 @@ function kilobytes(bytes: number): string {
 }
 
 checkPacked();
-const core = await scriptBytes([/^(?!@elapid\/)@?[a-z]/]);
+const core = await scriptBytes([/^(?!@elapid\/|elapid$|page$)@?[a-z]/]);
 const whole = await scriptBytes([]);
-for (const device of Object.keys(pages) as (keyof typeof pages)[]) {
+for (const device of Object.keys(never) as (keyof typeof never)[]) {
   checkSize(`elapid on ${device}, JavaScript, gzip`, core[device], 60);
   console.log(`    with its dependencies ${kilobytes(whole[device])}`);
 }

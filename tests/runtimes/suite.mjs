@@ -85,7 +85,7 @@ export async function runSuite({ read, threads }) {
 
   for (const name of tokenizers) {
     const folder = `golden/tokenizers/${name}`;
-    const { passed, failed } = checkTokenizer({
+    const { passed, failed } = await checkTokenizer({
       name,
       tokenizer: await json(`${folder}/tokenizer.json`),
       config: await json(`${folder}/tokenizer_config.json`),

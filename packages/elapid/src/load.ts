@@ -1,6 +1,6 @@
 import { closest } from "fastest-levenshtein";
 import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "@elapid/loaders";
-import { loadModel, type LanguageModel } from "@elapid/models";
+import { loadModel, type Architecture, type LanguageModel } from "@elapid/models";
 import type { PackagedModel } from "@elapid/stories";
 import { Device, weightDTypes, type DeviceKind, type WeightDType } from "@elapid/tensor";
 import { openDevice, type OpenDeviceOptions } from "./open-device.ts";
@@ -37,14 +37,9 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const dtype = resolveDType(options.dtype);
   const files = await openSource(source, options);
   try {
-    if (where instanceof Device) return await loadModel(files, where, { signal, dtype });
-    const device = await openDevice(where, { kernels: "inference", ...options });
-    try {
-      return await loadModel(files, device, { signal, dtype, ownsDevice: true });
-    } catch (error) {
-      device.dispose();
-      throw error;
-    }
+    const device =
+      where instanceof Device ? where : ({ scans }: Architecture) => openDevice(where, { kernels: scans, ...options });
+    return await loadModel(files, device, { signal, dtype });
   } finally {
     await files.close();
   }

@@ -1,12 +1,13 @@
 import { Device, HostBackend, type DeviceKind, type DeviceOptions } from "@elapid/tensor";
+import type { ScanName } from "@elapid/scan";
 import type { WasmOptions } from "@elapid/wasm";
 import type { AdapterReport } from "@elapid/webgpu";
 
 export interface OpenDeviceOptions extends DeviceOptions, Pick<WasmOptions, "threads" | "simd"> {
   /** Lets `"webgpu"` take an adapter that is a program on the CPU. Default `false`; `"auto"` never does. */
   readonly allowSoftware?: boolean;
-  /** Ops that get kernels: all, or only those that running a model needs, which is less to load. Default `"all"`; `load` takes `"inference"`, so ask for `"all"` to train what it gives. */
-  readonly kernels?: "all" | "inference";
+  /** Ops that get kernels: all, or those that running a model needs which recurs by these alone, which is less to load. Default `"all"`; `load` takes what its model names, so ask for `"all"` to train what it gives. */
+  readonly kernels?: "all" | readonly ScanName[];
 }
 
 /**
@@ -38,8 +39,8 @@ export async function openDevice(kind: DeviceKind | "auto" = "auto", options: Op
 
 /** Looks for a WebGPU adapter and says what is there, or what is missing. */
 export async function probeAdapter(): Promise<AdapterReport> {
-  const webgpu = await import("@elapid/webgpu");
-  return webgpu.probeAdapter();
+  const { probeAdapter } = await import("./probe-adapter.ts");
+  return probeAdapter();
 }
 
 /** How a GPU shows on Linux: of any vendor, of Nvidia's driver, of AMD's, and under Windows. */
@@ -68,38 +69,14 @@ export function choose({ hardware, reason }: Pick<AdapterReport, "hardware" | "r
   return { kind: hardware ? "webgpu" : "wasm", reason: reason.split("; ")[0] };
 }
 
-// kernels are imported where they are wanted: a page that never asks for WebGPU never loads WGSL
+// what a device needs is imported where it is wanted: a page that never asks for WebGPU never loads WGSL
 
 async function openGpu(options: OpenDeviceOptions): Promise<Device> {
-  const { allowSoftware, kernels = "all" } = options;
-  const [{ openWebGpu }, ...lists] = await Promise.all([
-    import("@elapid/webgpu"),
-    ...(kernels === "all"
-      ? [
-          import("@elapid/ops/webgpu").then((ops) => ops.kernels),
-          import("@elapid/scan/webgpu").then((scan) => scan.kernels),
-        ]
-      : [
-          import("@elapid/ops/webgpu/inference").then((ops) => ops.inferenceKernels),
-          import("@elapid/scan/webgpu/inference").then((scan) => scan.inferenceKernels),
-        ]),
-  ]);
-  return new Device(await openWebGpu({ kernels: lists.flat(), allowSoftware }), options);
+  const { gpuBackend } = await import("./gpu-backend.ts");
+  return new Device(await gpuBackend(options), options);
 }
 
 async function openCpu(options: OpenDeviceOptions): Promise<Device> {
-  const { threads, simd, kernels = "all" } = options;
-  const [{ openWasm }, ...lists] = await Promise.all([
-    import("@elapid/wasm"),
-    ...(kernels === "all"
-      ? [
-          import("@elapid/ops/wasm").then((ops) => ops.kernels),
-          import("@elapid/scan/wasm").then((scan) => scan.kernels),
-        ]
-      : [
-          import("@elapid/ops/wasm/inference").then((ops) => ops.inferenceKernels),
-          import("@elapid/scan/wasm/inference").then((scan) => scan.inferenceKernels),
-        ]),
-  ]);
-  return new Device(await openWasm({ kernels: lists.flat(), threads, simd }), options);
+  const { cpuBackend } = await import("./cpu-backend.ts");
+  return new Device(await cpuBackend(options), options);
 }

@@ -1,13 +1,8 @@
 import { allocate, checkRange, type ByteSource } from "./bytes.ts";
+import { hasFileSystem } from "./has-file-system.ts";
 
 // between two slices of a long read, progress is told and an abort is seen
 const SLICE_BYTES = 16 * 2 ** 20;
-
-/** Whether this runtime has a file system: Node, Bun and Deno do, a page does not. */
-export function hasFileSystem(): boolean {
-  const { process } = globalThis as { process?: { versions?: { node?: string } } };
-  return process?.versions?.node !== undefined;
-}
 
 /**
  * A file on disk as a source.

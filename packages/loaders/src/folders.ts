@@ -1,6 +1,5 @@
 import { memorySource, type ByteSource } from "./bytes.ts";
 import { FetchError } from "./errors.ts";
-import { filePath, listFolder, openFile } from "./file.ts";
 import { openBytes } from "./open.ts";
 import { openUrl } from "./url.ts";
 
@@ -15,24 +14,6 @@ export interface Folder {
   readonly files: readonly string[] | undefined;
   /** Opens a file, or gives `undefined` if there is none of this name. */
   open(file: string, signal: AbortSignal | undefined, onDownload: OnDownload): Promise<ByteSource | undefined>;
-}
-
-/** A folder on disk, or `undefined` if there is none. */
-export async function diskFolder(path: string | URL): Promise<Folder | undefined> {
-  const files = await listFolder(path);
-  if (!files) return undefined;
-  const { join } = await import("node:path");
-  const name = await filePath(path);
-  return {
-    name,
-    files,
-    async open(file) {
-      return openFile(join(name, file)).catch((error: Error & { code?: string }) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      });
-    },
-  };
 }
 
 /** A folder behind an `http(s)` URL; the query of the URL, such as a token, goes to each file. */

@@ -1,6 +1,6 @@
 import { ModelNotFoundError, quote } from "./errors.ts";
-import { filePath, hasFileSystem } from "./file.ts";
-import { diskFolder, mapFolder, urlFolder, type Folder } from "./folders.ts";
+import { mapFolder, urlFolder, type Folder } from "./folders.ts";
+import { hasFileSystem } from "./has-file-system.ts";
 import { isHttp } from "./open.ts";
 
 /**
@@ -42,6 +42,8 @@ export async function locate(
   }
   if (!hasFileSystem()) throw noSuchPlace(String(location), revision);
 
+  // a page has no files, and loads nothing that reads them
+  const [{ filePath }, { diskFolder }] = await Promise.all([import("./file.ts"), import("./disk-folder.ts")]);
   const path = await filePath(location);
   const folder = await diskFolder(path);
   if (folder) return { folder, candidates: WEIGHTS };

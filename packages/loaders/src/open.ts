@@ -1,6 +1,5 @@
 import { memorySource, type ByteSource, type ReadOptions } from "./bytes.ts";
 import { FetchError } from "./errors.ts";
-import { openFile } from "./file.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openUrl, type OpenUrlOptions } from "./url.ts";
 import type { Weights } from "./weights.ts";
@@ -21,7 +20,9 @@ export async function openBytes(
     return memorySource(location, options.name ?? (location instanceof File ? location.name : "blob"));
   }
   if (/^(data|blob):/i.test(String(location))) return inlineSource(location, options);
-  return isHttp(location) ? openUrl(location, options) : openFile(location);
+  if (isHttp(location)) return openUrl(location, options);
+  const { openFile } = await import("./file.ts");
+  return openFile(location);
 }
 
 /** `data:` and `blob:` URLs are where bundlers put small files, and pages what they made themselves. */

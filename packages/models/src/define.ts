@@ -1,4 +1,5 @@
 import type { Init, Module } from "@elapid/nn";
+import type { ScanName } from "@elapid/scan";
 import type { Tensor } from "@elapid/tensor";
 import type { ConfigReader } from "./config.ts";
 
@@ -37,6 +38,8 @@ export interface Architecture {
   readonly type: string;
   /** Reads the config and returns what builds the model. */
   readonly configure: (config: ConfigReader) => (init: Init) => CausalModel;
+  /** What its layers recur by: a device that is opened for it has kernels of these. */
+  readonly scans: readonly ScanName[];
   /** Segments of checkpoint names that differ from our field names by more than snake_case: `dt_proj: "deltaProj"`. */
   readonly names: Readonly<Record<string, string>>;
   /** Tensors that a checkpoint may hold beside the parameters, such as a tied head. */
@@ -48,12 +51,14 @@ export function defineModel<C>(definition: {
   readonly type: string;
   readonly config: (json: ConfigReader) => C;
   readonly build: (config: C, init: Init) => CausalModel;
+  readonly scans: readonly ScanName[];
   readonly names: Readonly<Record<string, string>>;
   readonly ignored?: readonly string[];
 }): Architecture {
-  const { type, config, build, names, ignored } = definition;
+  const { type, config, build, scans, names, ignored } = definition;
   return {
     type,
+    scans,
     names,
     ...(ignored && { ignored }),
     configure: (json) => {

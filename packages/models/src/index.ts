@@ -11,7 +11,7 @@ export {
 export { describeModel, type ModelDescription } from "./describe.ts";
 export { generateTokens, type GeneratedToken } from "./generate.ts";
 export { LanguageModel, type GeneratedText, type LanguageForwardOptions } from "./language-model.ts";
-export { fillParameters, loadModel, type LoadModelOptions } from "./load.ts";
+export { fillParameters, loadModel, type LoadModelOptions, type OpenFor } from "./load.ts";
 export { resolveOptions, type GenerateOptions, type ResolvedOptions } from "./options.ts";
 export { architectureOf, modelTypeOf, modelTypes } from "./registry.ts";
 export { argmax, sampleToken, type SamplingOptions } from "./sample.ts";

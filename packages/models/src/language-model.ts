@@ -3,7 +3,7 @@ import type { Tokenizer } from "@elapid/tokenizers";
 import type { CausalModel, ForwardOptions } from "./define.ts";
 import { generateTokens } from "./generate.ts";
 import { advisedOptions, resolveOptions, type GenerateOptions, type ResolvedOptions } from "./options.ts";
-import { scoreTokens, type Score, type ScoreOptions } from "./score.ts";
+import type { Score, ScoreOptions } from "./score.ts";
 import { State } from "./state.ts";
 import { StopStrings } from "./stop.ts";
 
@@ -116,8 +116,9 @@ export class LanguageModel {
   }
 
   /** How well the model foresees each token from those before it. The first is given. */
-  score(ids: readonly number[], options?: ScoreOptions): Promise<Score> {
+  async score(ids: readonly number[], options?: ScoreOptions): Promise<Score> {
     checkIds(ids, this.model.vocabSize);
+    const { scoreTokens } = await import("./score.ts");
     return scoreTokens(this.model, this.device, ids, options);
   }
 

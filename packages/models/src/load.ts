@@ -14,9 +14,10 @@ export interface LoadModelOptions {
   readonly signal?: AbortSignal | undefined;
   /** Type that the matrices of the model have on the device; the rest is f32. Default `"f32"`. */
   readonly dtype?: WeightDType;
-  /** Disposing of the model disposes of the device too. Default `false`. */
-  readonly ownsDevice?: boolean;
 }
+
+/** Opens a device for an architecture, to belong to the model. */
+export type OpenFor = (architecture: Architecture) => Promise<Device>;
 
 const CONFIG = "config.json";
 const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
@@ -29,10 +30,10 @@ const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
  */
 export async function loadModel(
   files: ModelFiles,
-  device: Device,
+  device: Device | OpenFor,
   options: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const { signal, dtype = "f32", ownsDevice = false } = options;
+  const { signal, dtype = "f32" } = options;
   const json = await files.json(CONFIG);
   if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
   const type = modelTypeOf(json, CONFIG);
@@ -44,6 +45,23 @@ export async function loadModel(
   try {
     // what the config asks for is held against the file before anything is allocated for it
     checkParameters(build(blank(new Device(new PaperBackend()), dtype)), architecture, weights);
+    const parts = { name: files.name, type, json, generation, dtype, tokenizer };
+    if (device instanceof Device) {
+      const model = await filledModel(device);
+      return new LanguageModel({ ...parts, device, model, ownsDevice: false });
+    }
+    const owned = await device(architecture);
+    try {
+      return new LanguageModel({ ...parts, device: owned, model: await filledModel(owned), ownsDevice: true });
+    } catch (error) {
+      owned.dispose();
+      throw error;
+    }
+  } finally {
+    await weights.close();
+  }
+
+  async function filledModel(device: Device): Promise<CausalModel> {
     const model = allocated(device, () => build(blank(device, dtype)));
     try {
       await fillParameters(model, architecture, weights, signal);
@@ -52,9 +70,7 @@ export async function loadModel(
       model.dispose();
       throw error;
     }
-    return new LanguageModel({ name: files.name, type, json, generation, model, dtype, tokenizer, device, ownsDevice });
-  } finally {
-    await weights.close();
+    return model;
   }
 }
 

@@ -34,6 +34,7 @@ export const mamba = defineModel({
     };
   },
   build: buildMamba,
+  scans: ["causal-conv1d", "selective-scan"],
   names: { embeddings: "embedding", dt_proj: "deltaProj", A_log: "logA" },
   ignored: ["lm_head.weight"],
 });
@@ -55,6 +56,7 @@ export const stateSpacesMamba = defineModel({
     };
   },
   build: buildMamba,
+  scans: ["causal-conv1d", "selective-scan"],
   names: { dt_proj: "deltaProj", A_log: "logA" },
   ignored: ["lm_head.weight"],
 });

@@ -50,6 +50,7 @@ export const mamba2 = defineModel({
     };
   },
   build: buildMamba2,
+  scans: ["causal-conv1d", "ssd"],
   names: { embeddings: "embedding", dt_bias: "deltaBias", A_log: "logA" },
   ignored: ["lm_head.weight"],
 });
@@ -87,6 +88,7 @@ export const stateSpacesMamba2 = defineModel({
     };
   },
   build: buildMamba2,
+  scans: ["causal-conv1d", "ssd"],
   names: { dt_bias: "deltaBias", A_log: "logA" },
   ignored: ["lm_head.weight"],
 });

@@ -48,6 +48,7 @@ export const stateSpacesMamba3 = defineModel({
     };
   },
   build: (config, init) => new MixerModel(config, init, (init) => new Mamba3Mixer(config, init)),
+  scans: ["mamba3"],
   names: { dt_bias: "deltaBias", B_bias: "BBias", C_bias: "CBias", B_norm: "BNorm", C_norm: "CNorm" },
   ignored: ["lm_head.weight"],
 });

@@ -32,6 +32,7 @@ export { complexLinearScan } from "./linear-scan/complex-linear-scan.ts";
 export { linearScan } from "./linear-scan/linear-scan.ts";
 export type { Recurrence, RecurrenceInputs, RecurrenceOutputs } from "./linear-scan/recurrence.ts";
 export { runArrays, type AsArrays, type ShapedArray } from "./run-arrays.ts";
+export type { ScanName } from "./scan-name.ts";
 export { ssd } from "./ssd/ssd.ts";
 export { mamba3 } from "./mamba3/mamba3.ts";
 export { mamba3Steps } from "./mamba3-steps/mamba3-steps.ts";

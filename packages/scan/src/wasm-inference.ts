@@ -1,16 +1,10 @@
-import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
-import { mamba3Forward } from "./mamba3/mamba3.wasm.ts";
-import { mamba3StepsKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
-import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
-import { ssdChunkedForward } from "./ssd/ssd.chunked.wasm.ts";
-import { ssdForward } from "./ssd/ssd.wasm.ts";
+import type { WasmKernel } from "@elapid/wasm";
+import type { ScanName } from "./scan-name.ts";
 
-/** The WebAssembly kernels of this package that running a model needs. */
-export const inferenceKernels = [
-  causalConv1dForward,
-  selectiveScanForward,
-  ssdChunkedForward,
-  ssdForward,
-  mamba3Forward,
-  mamba3StepsKernel,
-];
+/** The WebAssembly kernels that running a model needs, gradients left out; a model loads those of its own layers. */
+export const inferenceKernels: Readonly<Record<ScanName, () => Promise<readonly WasmKernel[]>>> = {
+  "causal-conv1d": async () => [(await import("./causal-conv1d/causal-conv1d.wasm.ts")).causalConv1dForward],
+  "selective-scan": async () => [(await import("./selective-scan/selective-scan.wasm.ts")).selectiveScanForward],
+  ssd: async () => (await import("./ssd/ssd.wasm.ts")).ssdKernels,
+  mamba3: async () => (await import("./mamba3/mamba3.wasm.ts")).mamba3Kernels,
+};

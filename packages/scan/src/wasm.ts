@@ -1,23 +1,29 @@
 import { associativeScanKernels } from "./associative-scan/associative-scan.wasm.ts";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
+import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
 import { rollKernel } from "./causal-conv1d/roll.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
 import { linearScanKernels } from "./linear-scan/linear-scan.wasm.ts";
+import { mamba3Kernels } from "./mamba3/mamba3.wasm.ts";
 import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wasm.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import {
   complexSelectiveScanBackwardKernel,
   selectiveScanBackwardKernel,
 } from "./selective-scan/selective-scan.backward.wasm.ts";
-import { complexSelectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { complexSelectiveScanForward } from "./selective-scan/complex-selective-scan.wasm.ts";
+import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { ssdChunkedBackward } from "./ssd/ssd.chunked.backward.wasm.ts";
-import { inferenceKernels } from "./wasm-inference.ts";
+import { ssdKernels } from "./ssd/ssd.wasm.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
 export const kernels = [
-  ...inferenceKernels,
+  causalConv1dForward,
+  selectiveScanForward,
+  ...ssdKernels,
+  ...mamba3Kernels,
   causalConv1dBackwardKernel,
   rollKernel,
   selectiveScanBackwardKernel,

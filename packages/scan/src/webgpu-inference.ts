@@ -1,15 +1,10 @@
 import type { Kernel } from "@elapid/webgpu";
-import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.forward.wgsl.ts";
-import { selectiveScanChunked } from "./selective-scan/selective-scan.chunked.wgsl.ts";
-import { selectiveScanForward } from "./selective-scan/selective-scan.forward.wgsl.ts";
-import { ssdChunkedForward } from "./ssd/ssd.chunked.wgsl.ts";
-import { ssdForward } from "./ssd/ssd.forward.wgsl.ts";
+import type { ScanName } from "./scan-name.ts";
 
-/** WGSL kernels of this package that running a model needs. */
-export const inferenceKernels: readonly Kernel[] = [
-  causalConv1dForward,
-  selectiveScanChunked,
-  selectiveScanForward,
-  ssdChunkedForward,
-  ssdForward,
-];
+/** WGSL kernels that running a model needs, gradients left out; a model loads those of its own layers. */
+export const inferenceKernels: Readonly<Record<ScanName, () => Promise<readonly Kernel[]>>> = {
+  "causal-conv1d": async () => [(await import("./causal-conv1d/causal-conv1d.forward.wgsl.ts")).causalConv1dForward],
+  "selective-scan": async () => (await import("./selective-scan/selective-scan.wgsl.ts")).selectiveScanKernels,
+  ssd: async () => (await import("./ssd/ssd.wgsl.ts")).ssdKernels,
+  mamba3: async () => (await import("./mamba3/mamba3.wgsl.ts")).mamba3Kernels,
+};

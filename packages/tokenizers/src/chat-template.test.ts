@@ -8,8 +8,8 @@ const chatting = (chatTemplate: string, config: object = {}) =>
 const user = [{ role: "user", content: "Hi" }];
 
 describe("a chat template", () => {
-  test("sees messages, special tokens and whether to open an answer", () => {
-    const tokenizer = chatting(
+  test("sees messages, special tokens and whether to open an answer", async () => {
+    const tokenizer = await chatting(
       "{{ bos_token }}{% for m in messages %}\n  {% if true %}\n[{{ m.role }}] {{ m.content }}\n  {% endif %}\n{% endfor %}\n{% if add_generation_prompt %}>{% endif %}",
       { bos_token: { content: "<s>" } },
     );
@@ -18,16 +18,16 @@ describe("a chat template", () => {
     expect(tokenizer.applyChatTemplate(user, { addGenerationPrompt: true })).toBe("<s>[user] Hi\n>");
   });
 
-  test("writes tools as Python writes JSON, with nothing escaped for HTML", () => {
+  test("writes tools as Python writes JSON, with nothing escaped for HTML", async () => {
     const tools = [{ name: "a<b", list: [1, 2.5, true, null], empty: {}, text: 'é\n"' }];
-    expect(chatting("{{ tools | tojson }}").applyChatTemplate(user, { tools })).toBe(
+    expect((await chatting("{{ tools | tojson }}")).applyChatTemplate(user, { tools })).toBe(
       '[{"name": "a<b", "list": [1, 2.5, true, null], "empty": {}, "text": "é\\n\\""}]',
     );
-    expect(chatting("{{ tools is none }}").applyChatTemplate(user)).toBe("true");
+    expect((await chatting("{{ tools is none }}")).applyChatTemplate(user)).toBe("true");
   });
 
-  test("gets further variables, and the functions of transformers", () => {
-    const tokenizer = chatting(
+  test("gets further variables, and the functions of transformers", async () => {
+    const tokenizer = await chatting(
       "{{ think }} {{ range(1, 6, 2) | list }} {{ strftime_now('%Y') }}{% generation %}!{% endgeneration %}",
     );
     expect(tokenizer.applyChatTemplate(user, { variables: { think: "on" } })).toBe(
@@ -35,13 +35,13 @@ describe("a chat template", () => {
     );
   });
 
-  test("is chosen by name, or by whether there are tools", () => {
+  test("is chosen by name, or by whether there are tools", async () => {
     const chat_template = [
       { name: "default", template: "plain" },
       { name: "tool_use", template: "tools" },
       { name: "rag", template: "documents" },
     ];
-    const tokenizer = createTokenizer({ tokenizer: vocabulary, config: { chat_template } });
+    const tokenizer = await createTokenizer({ tokenizer: vocabulary, config: { chat_template } });
     expect(tokenizer.applyChatTemplate(user)).toBe("plain");
     expect(tokenizer.applyChatTemplate(user, { tools: [] })).toBe("tools");
     expect(tokenizer.applyChatTemplate(user, { template: "rag" })).toBe("documents");
@@ -50,15 +50,16 @@ describe("a chat template", () => {
     );
   });
 
-  test("fails with what it raised", () => {
-    const tokenizer = chatting("{{ raise_exception('roles must alternate') }}");
+  test("fails with what it raised", async () => {
+    const tokenizer = await chatting("{{ raise_exception('roles must alternate') }}");
     expect(() => tokenizer.applyChatTemplate(user)).toThrow(ChatTemplateError);
     expect(() => tokenizer.applyChatTemplate(user)).toThrow("Cannot apply the chat template: roles must alternate");
   });
 
-  test("that cannot be rendered or read says so", () => {
-    expect(() => chatting("{{ messages.nothing() }}").applyChatTemplate(user)).toThrow(ChatTemplateError);
-    const malformed = chatting("{% if %}");
+  test("that cannot be rendered or read says so", async () => {
+    const failing = await chatting("{{ messages.nothing() }}");
+    expect(() => failing.applyChatTemplate(user)).toThrow(ChatTemplateError);
+    const malformed = await chatting("{% if %}");
     expect(() => malformed.applyChatTemplate(user)).toThrow(SyntaxError);
     expect(() => malformed.applyChatTemplate(user)).toThrow(
       'Cannot read "chat_template.jinja": the chat template is malformed',

@@ -20,17 +20,17 @@ export interface TokenizerFiles {
 }
 
 /**
- * Makes a tokenizer from the files that Hugging Face's libraries save.
+ * Makes a tokenizer from the files that Hugging Face's libraries save; loads the code of its kind, and of chat templates if it has one.
  *
  * @throws TypeError if a field is missing or of the wrong kind, SyntaxError if it makes no sense; both name file and field.
  *
  * @example
- * const tokenizer = createTokenizer({ tokenizer: JSON.parse(await readFile("tokenizer.json", "utf8")) });
+ * const tokenizer = await createTokenizer({ tokenizer: JSON.parse(await readFile("tokenizer.json", "utf8")) });
  */
-export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFiles): Tokenizer {
+export async function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFiles): Promise<Tokenizer> {
   const json = new JsonField("tokenizer.json", "", tokenizer);
   const settings = new JsonField("tokenizer_config.json", "", config ?? {});
-  const model = readModel(json.get("model"));
+  const model = await readModel(json.get("model"));
   const normalize = readNormalizer(json.get("normalizer"));
   const preTokenize = readPreTokenizer(json.get("pre_tokenizer"));
   const added = readAddedTokens(json, settings);
@@ -72,7 +72,7 @@ export function createTokenizer({ tokenizer, config, chatTemplate }: TokenizerFi
       pad: role("pad_token"),
       unk: role("unk_token") ?? model.unkId,
     },
-    chat: readChat(settings, chatTemplate),
+    chat: await readChat(settings, chatTemplate),
   });
 }
 
@@ -100,18 +100,30 @@ function readTokenName(field: JsonField): string | undefined {
 /** Tokens that templates know by these names. */
 const NAMED_TOKENS = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-function readChat(settings: JsonField, chatTemplate: string | undefined): ChatParts | undefined {
+async function readChat(settings: JsonField, chatTemplate: string | undefined): Promise<ChatParts | undefined> {
+  const found = readTemplates(settings, chatTemplate);
+  if (found === undefined) return undefined;
+  const { ChatTemplate } = await import("./chat-template.ts");
   const variables: Record<string, string> = {};
   for (const name of NAMED_TOKENS) {
     const token = readTokenName(settings.get(name));
     if (token !== undefined) variables[name] = token;
   }
+  return {
+    templates: new Map(found.templates),
+    compile: (source) => new ChatTemplate(source, found.file),
+    variables,
+  };
+}
+
+/** Chat templates by name, and the file that they stand in. */
+function readTemplates(settings: JsonField, chatTemplate: string | undefined) {
   if (chatTemplate !== undefined)
-    return { file: "chat_template.jinja", templates: new Map([["default", chatTemplate]]), variables };
+    return { file: "chat_template.jinja", templates: [["default", chatTemplate] as const] };
   const field = settings.get("chat_template");
   if (!field.present) return undefined;
   const templates = Array.isArray(field.value)
     ? field.items().map((item) => [item.get("name").string(), item.get("template").string()] as const)
     : [["default", field.string()] as const];
-  return { file: "tokenizer_config.json", templates: new Map(templates), variables };
+  return { file: "tokenizer_config.json", templates };
 }

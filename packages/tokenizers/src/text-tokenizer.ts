@@ -1,4 +1,4 @@
-import { ChatTemplate, type ChatMessage, type ChatTemplateOptions } from "./chat-template.ts";
+import type { ChatMessage, ChatTemplate, ChatTemplateOptions } from "./chat-template.ts";
 import { chain, type DecodeStep } from "./decode/sink.ts";
 import { cleanUp } from "./decode/steps.ts";
 import type { Pieces } from "./models/vocab.ts";
@@ -19,10 +19,10 @@ export interface TokenizerParts {
   readonly chat?: ChatParts;
 }
 
-/** The chat templates of a tokenizer by name, where they stand, and the variables that they all get. */
+/** The chat templates of a tokenizer by name, and the variables that they all get. */
 export interface ChatParts {
-  readonly file: string;
   readonly templates: ReadonlyMap<string, string>;
+  readonly compile: (source: string) => ChatTemplate;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
@@ -104,7 +104,7 @@ export class TextTokenizer implements Tokenizer {
       const names = [...chat.templates.keys()].map((known) => `"${known}"`).join(", ");
       throw new TypeError(`Cannot apply a chat template: "${name}" is not among ${names}`);
     }
-    const compiled = this.#compiled.get(name) ?? new ChatTemplate(source, chat.file);
+    const compiled = this.#compiled.get(name) ?? chat.compile(source);
     this.#compiled.set(name, compiled);
     return compiled;
   }

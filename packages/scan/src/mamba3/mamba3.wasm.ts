@@ -1,8 +1,9 @@
 import { defineKernel, f32Bits } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { mamba3StepsKernel } from "../mamba3-steps/mamba3-steps.wasm.ts";
 import { mamba3 } from "./mamba3.ts";
 
-export const mamba3Forward = defineKernel(mamba3, {
+const mamba3Forward = defineKernel(mamba3, {
   module: kernels,
   entry: "mamba3Forward",
   units: ({ batch, heads }) => batch * heads,
@@ -52,3 +53,6 @@ export const mamba3Forward = defineKernel(mamba3, {
     f32Bits(attributes.normEps),
   ],
 });
+
+/** With what plans its steps. */
+export const mamba3Kernels = [mamba3StepsKernel, mamba3Forward];

@@ -5,7 +5,7 @@ import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
 import { CHUNK, formOf, isCovered, layout } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { WORKGROUP, type KernelDims } from "./selective-scan.layout.wgsl.ts";
-import { backwardTraffic } from "./selective-scan.traffic.ts";
+import { backwardTraffic } from "./selective-scan.backward.traffic.ts";
 import { stepKind } from "./step-kind.wgsl.ts";
 
 const chunksOf = (time: number) => Math.ceil(time / CHUNK);

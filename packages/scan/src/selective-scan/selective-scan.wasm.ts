@@ -1,6 +1,5 @@
 import { defineKernel, type KernelDefinition } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
-import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { extentsOfB, extentsOfC, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
@@ -11,8 +10,8 @@ type Sizes = ScanDims & { readonly state: number; readonly complex?: number };
 type Input = "u" | "delta" | "A" | "B" | "C" | "D" | "z" | "deltaBias" | "initialState" | "mask" | "seqIdx";
 type Output = "y" | "finalState";
 
-/** The kernel of both ops; complex numbers count as two. */
-const forward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output> = {
+/** The kernel of the complex scan too, whose numbers count as two. */
+export const scanDefinition: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output> = {
   module: kernels,
   entry: "selectiveScanForward",
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
@@ -44,5 +43,4 @@ const forward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Inpu
   ],
 };
 
-export const selectiveScanForward = defineKernel(selectiveScanOp, forward);
-export const complexSelectiveScanForward = defineKernel(complexSelectiveScanOp, forward);
+export const selectiveScanForward = defineKernel(selectiveScanOp, scanDefinition);

@@ -1,11 +1,12 @@
 import { defineKernel, f32Bits } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { ssdChunkedForward } from "./ssd.chunked.wasm.ts";
 import { ssd } from "./ssd.ts";
 
 /** Steps whose sizes are computed together; `CHUNK` in `ssd.forward.as.ts`. */
 const CHUNK = 32;
 
-export const ssdForward = defineKernel(ssd, {
+const ssdForward = defineKernel(ssd, {
   module: kernels,
   entry: "ssdForward",
   units: ({ batch, heads }) => batch * heads,
@@ -38,3 +39,6 @@ export const ssdForward = defineKernel(ssd, {
     f32Bits(attributes.deltaMax),
   ],
 });
+
+/** Of two that suit, the first runs. */
+export const ssdKernels = [ssdChunkedForward, ssdForward];

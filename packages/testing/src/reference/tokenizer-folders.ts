@@ -12,7 +12,7 @@ export async function* checkTokenizers(directory: string): AsyncGenerator<Check>
     const json = (file: string): unknown =>
       existsSync(path(file)) ? JSON.parse(readFileSync(path(file), "utf8")) : undefined;
     const template = path("chat_template.jinja");
-    const { passed, failed } = checkTokenizer({
+    const { passed, failed } = await checkTokenizer({
       name,
       tokenizer: json("tokenizer.json"),
       config: json("tokenizer_config.json"),

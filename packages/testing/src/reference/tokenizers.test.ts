@@ -6,7 +6,7 @@ test.each(await goldenTokenizerNames())(
   "%s encodes, decodes, streams and renders as the reference does",
   async (name) => {
     const folder = await readGoldenTokenizer(name);
-    const { passed, failed } = checkTokenizer(folder);
+    const { passed, failed } = await checkTokenizer(folder);
     expect(failed).toEqual([]);
     const { cases, pairs, decode_cases, chat = [] } = folder.expected;
     expect(passed).toHaveLength(1 + cases.length + pairs.length + decode_cases.length + chat.length);
@@ -16,13 +16,13 @@ test.each(await goldenTokenizerNames())(
 test("a wrong expectation is reported under its case", async () => {
   const { expected, ...files } = await readGoldenTokenizer("llama");
   const wrong = { vocab_size: expected.vocab_size, cases: [{ ...expected.cases[0], ids: [7] }] };
-  const { passed, failed } = checkTokenizer({ ...files, expected: wrong });
+  const { passed, failed } = await checkTokenizer({ ...files, expected: wrong });
   expect(passed).toEqual(["tokenizers/llama/load/0"]);
   expect(failed).toMatchObject([{ id: "tokenizers/llama/cases/0", what: expect.stringContaining("wanted [7]") }]);
 });
 
-test("a tokenizer that cannot be read is one failure", () => {
-  const { passed, failed } = checkTokenizer({ name: "broken", tokenizer: {}, expected: {} });
+test("a tokenizer that cannot be read is one failure", async () => {
+  const { passed, failed } = await checkTokenizer({ name: "broken", tokenizer: {}, expected: {} });
   expect(passed).toEqual([]);
   expect(failed).toMatchObject([{ id: "tokenizers/broken/load/0", what: expect.stringContaining("model is missing") }]);
 });

@@ -59,13 +59,13 @@ export interface TokenizerReport {
 }
 
 /** Checks elapid against every case of a reference folder. Encodings, decodings and their streamed forms must be equal. */
-export function checkTokenizer({
+export async function checkTokenizer({
   name,
   tokenizer: json,
   config,
   chatTemplate,
   expected,
-}: TokenizerFolder): TokenizerReport {
+}: TokenizerFolder): Promise<TokenizerReport> {
   const report: TokenizerReport = { passed: [], failed: [] };
   const check = (group: string, index: number, differences: () => Iterable<string>) => {
     const id = `tokenizers/${name}/${group}/${index}`;
@@ -81,7 +81,7 @@ export function checkTokenizer({
 
   let tokenizer: Tokenizer;
   try {
-    tokenizer = createTokenizer({ tokenizer: json, config, chatTemplate });
+    tokenizer = await createTokenizer({ tokenizer: json, config, chatTemplate });
   } catch (error) {
     report.failed.push({ id: `tokenizers/${name}/load/0`, what: `threw ${String(error)}` });
     return report;

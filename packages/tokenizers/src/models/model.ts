@@ -1,19 +1,17 @@
 import { readByType, type JsonField } from "../json-field.ts";
 import { readBpe } from "./bpe.ts";
-import { readUnigram } from "./unigram.ts";
 import type { Model } from "./vocab.ts";
-import { readWordLevel } from "./word-level.ts";
-import { readWordPiece } from "./word-piece.ts";
 
-const readers: Record<string, (field: JsonField) => Model> = {
+// most models have byte pairs; what reads the others is loaded for those alone
+const readers: Record<string, (field: JsonField) => Model | Promise<Model>> = {
   BPE: readBpe,
-  Unigram: readUnigram,
-  WordPiece: readWordPiece,
-  WordLevel: readWordLevel,
+  Unigram: async (field) => (await import("./unigram.ts")).readUnigram(field),
+  WordPiece: async (field) => (await import("./word-piece.ts")).readWordPiece(field),
+  WordLevel: async (field) => (await import("./word-level.ts")).readWordLevel(field),
 };
 
 /** Reads the `model` of a tokenizer.json. @throws SyntaxError for an unknown type. */
-export function readModel(field: JsonField): Model {
+export async function readModel(field: JsonField): Promise<Model> {
   return field.get("type").present ? readByType(field, readers) : readers[guessType(field)](field);
 }
 

@@ -1,0 +1,5 @@
+import { selectiveScanChunked } from "./selective-scan.chunked.wgsl.ts";
+import { selectiveScanForward } from "./selective-scan.forward.wgsl.ts";
+
+/** Forward kernels. Of several that suit a call, the first runs. */
+export const selectiveScanKernels = [selectiveScanChunked, selectiveScanForward];
