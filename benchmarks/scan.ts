@@ -146,28 +146,38 @@ async function chunkedMatmul(): Promise<Row[]> {
   ];
 }
 
-/** Bytes that the kernels of the selective scan on WebGPU move for an element of `u`, beside the least possible. */
-function traffic(): Row[] {
+/** Sizes of models of 130 million parameters, by the names of all ops: Mamba-1's, S4D's, or those of Mamba-2 and Mamba-3. */
+function modelSizes(op: string): Readonly<Record<string, number>> {
   const { batch, time, inner, state } = long;
   const rows = { batchB: batch, timeB: time, groupsB: 1, batchC: batch, timeC: time, groupsC: 1 };
-  const elements = batch * time * inner;
-  return gpuKernels
-    .filter(({ op }) => op.name.startsWith("selective-scan"))
-    .flatMap(({ op, algorithm, traffic: count }) => {
-      const bytes = count?.({ batch, time, inner, state, ...rows }, { given: new Set(["D", "z", "deltaBias"]) });
-      if (bytes === undefined) return [];
-      return {
-        work: `${op.name}, ${algorithm ?? "only"} kernel on WebGPU, ${shapeOf(long)}, traffic`,
-        dtype: "f32",
-        threads: 0,
-        elapid: bytes.moved / elements,
-        peer: bytes.least / elements,
-        peerName: "least",
-        unit: "bytes/element",
-        ratio: bytes.least / bytes.moved,
-        spread: 0,
-      };
-    });
+  const heads = { heads: inner / 64, headDim: 64, groups: 1, rank: 1, pairs: 32 };
+  const states = /^(ssd|mamba3)/.test(op) ? 128 : /^(lti|s4d|ssm|discretize)/.test(op) ? 32 : state;
+  const others = { outer: batch, part: 1, width: 4, window: 3, taps: time, complex: 2, parts: 2 };
+  return { batch, time, inner, state: states, ...rows, ...heads, ...others };
+}
+
+/** Bytes that every kernel on WebGPU moves for an element of its largest tensor, beside the least possible. */
+function traffic(): Row[] {
+  return gpuKernels.map(({ op, algorithm, traffic: count }) => {
+    const sizes = modelSizes(op.name);
+    const given = new Set(op.inputs.map(({ name }) => name).filter((name) => !["mask", "seqIdx"].includes(name)));
+    const { moved, least } = count(sizes, { given });
+    const counts = [...op.inputs, ...op.outputs].map(({ pattern: { leading, names } }) =>
+      names.reduce((product, name) => product * sizes[name], leading ? sizes.time : 1),
+    );
+    const elements = Math.max(...counts);
+    return {
+      work: `${op.name}, ${algorithm ?? "only"} kernel on WebGPU, ${elements} elements, traffic`,
+      dtype: "f32",
+      threads: 0,
+      elapid: moved / elements,
+      peer: least / elements,
+      peerName: "least",
+      unit: "bytes/element",
+      ratio: least / moved,
+      spread: 0,
+    };
+  });
 }
 
 /** Forward and backward once on a fresh device; the most memory beyond inputs and outputs, in units of `u`. */

@@ -54,6 +54,20 @@ describe("defineKernel", () => {
     expect(view.byteLength).toBe(32);
   });
 
+  test("counts what it moves: what passes bind, once, but for what they say otherwise", () => {
+    const kernel = defineKernel(op, {
+      scratch: { sums: ({ rows }) => 3 * rows },
+      passes: [
+        { ...pass, binds: ["x", "bias", "sums"], moves: ({ rows }) => ({ sums: rows }) },
+        { ...pass, binds: ["sums", "y"], moves: ({ rows, features }) => ({ y: 2 * rows * features }) },
+        { ...pass, workgroups: () => 0 },
+      ],
+    });
+    // x, 2 of sums; sums, y twice
+    expect(kernel.traffic(dims, { given: new Set() })).toEqual({ moved: 4 * (10 + 2 + 6 + 20), least: 4 * 20 });
+    expect(kernel.traffic(dims, { given: new Set(["bias"]) })).toEqual({ moved: 4 * 43, least: 4 * 25 });
+  });
+
   test("gives a pass the tensors that it names, scratch among them", () => {
     const kernel: Kernel = defineKernel(op, {
       scratch: { sums: ({ rows }) => rows },

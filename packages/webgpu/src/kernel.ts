@@ -1,4 +1,5 @@
 import type { AnyOp, Attributes, Op, OpDims, TensorSpec, WeightDType } from "@elapid/tensor";
+import { trafficOf } from "./traffic.ts";
 import type { Wgsl } from "./wgsl.ts";
 
 /** What a kernel may ask about a call besides sizes. */
@@ -30,11 +31,16 @@ export interface Pass<D, A> {
   readonly workgroups: (dims: D & { readonly partCount: number }, context: KernelContext<A>) => number;
   /** Depends on nothing but its arguments: pipelines are kept by their text. */
   readonly source: (dims: D, context: KernelContext<A>) => Wgsl;
+  /**
+   * Numbers loaded and stored, by tensor, of those that it does not load or store once as a whole: a tensor that is changed
+   * in place counts twice. What neighbours load too comes from cache, and once from memory. For `traffic`.
+   */
+  readonly moves?: (dims: D, context: KernelContext<A>) => Readonly<Record<string, number>>;
 }
 
 /** Bytes that a call moves between the device's memory and its processors. */
 export interface Traffic {
-  /** As counted from the loads and stores of the passes; what neighbours load too comes from cache, and once from memory. */
+  /** As counted from the loads and stores of the passes. */
   readonly moved: number;
   /** Every input loaded and every output stored, once. */
   readonly least: number;
@@ -64,7 +70,7 @@ interface KernelTraits<D, A> {
    * `dims.rangeFirst`. What does not begin with it, a sum over all ranges, is there from the range before.
    */
   readonly along?: string;
-  /** For benchmarks to print. */
+  /** For benchmarks to print. Default: what the passes bind and say that they move, see `Pass.moves`. */
   readonly traffic?: (dims: D, context: Pick<KernelContext<A>, "given">) => Traffic;
 }
 
@@ -83,7 +89,7 @@ export interface Kernel {
   readonly atomics: ReadonlySet<string>;
   readonly split: string | undefined;
   readonly along: string | undefined;
-  readonly traffic: ((dims: Sizes, context: Pick<KernelContext, "given">) => Traffic) | undefined;
+  readonly traffic: (dims: Sizes, context: Pick<KernelContext, "given">) => Traffic;
   readonly passes: readonly Pass<Sizes, Attributes>[];
 }
 
@@ -114,7 +120,7 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   op: Op<I, O, A>,
   definition: KernelDefinition<OpDims<I, O>, A>,
 ): Kernel {
-  const { algorithm, suits = () => true, dtypes = {}, integers = [], split, along, traffic } = definition;
+  const { algorithm, suits = () => true, dtypes = {}, integers = [], split, along } = definition;
   const scratch = { ...definition.scratch, ...definition.atomics };
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
@@ -131,8 +137,10 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
     }
   }
   const atomics = new Set(Object.keys(definition.atomics ?? {}));
-  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, atomics, split, along, traffic };
-  return { op, ...traits, passes } as unknown as Kernel;
+  const traits = { algorithm, suits, dtypes, integers: new Set(integers), scratch, atomics, split, along };
+  const kernel = { op, ...traits, passes } as unknown as Omit<Kernel, "traffic">;
+  const traffic = definition.traffic as Kernel["traffic"] | undefined;
+  return { ...kernel, traffic: traffic ?? ((dims, context) => trafficOf(kernel, dims, context)) };
 }
 
 /** Storage buffers that every WebGPU device lets a pass bind. */

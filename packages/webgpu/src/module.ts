@@ -23,7 +23,7 @@ export interface Part {
 
 /** What a pass binds in this call: absent inputs are left out. */
 export function bindingsOf(
-  { op, dtypes, scratch, atomics }: Kernel,
+  { op, dtypes, scratch, atomics }: Omit<Kernel, "traffic">,
   { binds }: Pass<Sizes, Attributes>,
   given: ReadonlySet<string>,
 ): Binding[] {

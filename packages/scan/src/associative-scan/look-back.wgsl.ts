@@ -91,6 +91,8 @@ export function lookBackPasses(scan: ScanText): Pass<ScanSizes, unknown>[] {
     {
       binds: [...bindsOf(element, put), "words"],
       workgroups: ({ outer, time, inner }) => Math.ceil((outer * inner * Math.ceil(time / TILE) * STRIPS) / lanes),
+      // stored twice and, if the tile before is done, loaded twice
+      moves: (dims) => ({ words: 4 * wordsLength(scan, dims) }),
       source: () => wgsl`
         ${run} ${element.text} ${put.text} ${tiles(STRIPS, lanes)} ${walk} ${tileJobs} ${words}
         var<workgroup> ticket: u32;
@@ -138,6 +140,7 @@ export function lookBackPasses(scan: ScanText): Pass<ScanSizes, unknown>[] {
     {
       binds: [...finish.binds, "words"],
       workgroups: rowsAndGroups,
+      moves: ({ outer, inner }) => ({ words: 2 * scan.floats * outer * inner }),
       source: () => wgsl`
         ${run} ${finish.text} ${groupIndex} ${words}
 

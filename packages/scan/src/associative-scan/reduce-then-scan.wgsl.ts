@@ -61,6 +61,7 @@ export function reduceThenScanPasses(scan: ScanText): Pass<ScanSizes, unknown>[]
     {
       binds: [...bindsOf(start, finish), "totals"],
       workgroups: ({ outer, inner }) => outer * inner,
+      moves: (dims) => ({ totals: 2 * totalsLength(scan, dims) }),
       source: () => wgsl`
         ${run} ${start.text} ${finish.text} ${groupIndex} ${tileCount} ${totalsOfTiles}
         var<workgroup> runs: array<Run, ${SPINE_LANES}>;

@@ -8,6 +8,17 @@ const WORKGROUP = 64;
 const CHUNK = 32;
 
 const chunksOf = (time: number) => Math.ceil(time / CHUNK);
+/** What a pass reads once more because the windows at the borders of chunks reach over them. */
+const atBorders = ({ batch, time, inner, width }: Sizes) =>
+  batch * Math.max(chunksOf(time) - 1, 0) * inner * (width - 1);
+const sharesOf = ({ batch, time, inner, width }: Sizes) => batch * chunksOf(time) * inner * (width + 1);
+
+interface Sizes {
+  readonly batch: number;
+  readonly time: number;
+  readonly inner: number;
+  readonly width: number;
+}
 
 /**
  * Three passes; in the first two an invocation owns one channel in a chunk of 32 steps:
@@ -18,18 +29,19 @@ const chunksOf = (time: number) => Math.ceil(time / CHUNK);
  * 3. one invocation an element of `weight` and `bias`: adds the shares, batch by batch and chunk by chunk.
  *
  * Nothing is shared, no barrier is needed, the result is deterministic. Work `3 · batch · time · inner · width`. An element
- * costs 3 loads (x, dy, ds) and 2 stores (ds, dx), 20 bytes beside `2 · (width - 1) / 32` loads at the borders of chunks;
- * the least possible is 2 loads and 1 store, 12 bytes.
+ * costs 3 loads (x, dy, ds) and 2 stores (ds, dx), 20 bytes, beside `2 · (width - 1) / 32` loads at the borders of chunks
+ * and `(width + 1) / 32` of either for the shares; the least possible is 2 loads and 1 store, 12 bytes.
  */
 export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
   // ds, then the shares: one tensor, as a pass binds eight
   scratch: {
-    sums: ({ batch, time, inner, width }) => batch * inner * (time + chunksOf(time) * (width + 1)),
+    sums: (dims) => dims.batch * dims.time * dims.inner + sharesOf(dims),
   },
   passes: [
     {
       binds: ["x", "weight", "bias", "initialState", "mask", "seqIdx", "dy", "sums"],
       workgroups: ({ batch, time, inner }) => Math.ceil((batch * chunksOf(time) * inner) / WORKGROUP),
+      moves: (dims) => ({ x: dims.batch * dims.time * dims.inner + atBorders(dims) }),
       source: ({ width }, { attributes }) => wgsl`
         ${groupIndex}
         ${siluSlope}
@@ -83,6 +95,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
       binds: ["weight", "mask", "seqIdx", "dfinalState", "sums", "dx", "dinitialState"],
       // the first chunk has the state to write even where there are no steps
       workgroups: ({ batch, time, inner }) => Math.ceil((batch * Math.max(chunksOf(time), 1) * inner) / WORKGROUP),
+      moves: (dims) => ({ sums: dims.batch * dims.time * dims.inner + atBorders(dims) }),
       source: ({ width }) => wgsl`
         ${groupIndex}
         const past = ${width - 1}u;
@@ -176,6 +189,7 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
     {
       binds: ["sums", "dweight", "dbias"],
       workgroups: ({ inner, width }) => Math.ceil((inner * (width + 1)) / WORKGROUP),
+      moves: (dims) => ({ sums: sharesOf(dims) }),
       source: ({ width }) => wgsl`
         ${groupIndex}
         @compute @workgroup_size(${WORKGROUP})

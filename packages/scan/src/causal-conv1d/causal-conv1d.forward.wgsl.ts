@@ -17,6 +17,8 @@ const chunksOf = (time: number) => Math.max(Math.ceil(time / CHUNK), 1);
 export const causalConv1dForward = defineKernel(causalConv1d, {
   along: "batch",
   workgroups: ({ batch, time, inner }) => Math.ceil((batch * chunksOf(time) * inner) / WORKGROUP),
+  // the windows before chunks are read once more
+  moves: ({ batch, time, inner, width }) => ({ x: batch * inner * (time + (chunksOf(time) - 1) * (width - 1)) }),
   source: ({ width }, { attributes }) => wgsl`
     ${groupIndex}
     ${silu}

@@ -70,6 +70,8 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
     {
       binds: ["spectra"],
       workgroups: (dims) => groupsOf(dims.inner * pointsOf(dims)),
+      // inputs are loaded, kernels and upstream gradients changed in place
+      moves: (dims) => ({ spectra: (6 * signalsOf(dims) + 4 * dims.inner) * pointsOf(dims) }),
       source: () => wgsl`
         ${forEach}
         ${spectra}
@@ -105,6 +107,7 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
     {
       binds: ["dy", "D", "spectra", "du"],
       workgroups: ({ batch, time, inner }) => groupsOf(batch * time * inner),
+      moves: (dims) => ({ spectra: signalsOf(dims) * dims.time }),
       source: () => wgsl`
         ${forEach}
         ${spectra}
@@ -125,6 +128,7 @@ export const fftConvBackwardKernel = defineKernel(fftConvBackward, {
     {
       binds: ["spectra", "dK"],
       workgroups: ({ inner, taps }) => groupsOf(inner * taps),
+      moves: ({ time, inner, taps }) => ({ spectra: inner * Math.min(time, taps) }),
       source: () => wgsl`
         ${forEach}
         ${spectra}

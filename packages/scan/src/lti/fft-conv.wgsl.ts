@@ -65,6 +65,7 @@ export const fftConvKernel = defineKernel(fftConv, {
     {
       binds: ["spectra"],
       workgroups: (dims) => groupsOf(signalsOf(dims) * pointsOf(dims)),
+      moves: (dims) => ({ spectra: (4 * signalsOf(dims) + 2 * dims.inner) * pointsOf(dims) }),
       source: () => wgsl`
         ${forEach}
         ${spectra}
@@ -92,6 +93,7 @@ export const fftConvKernel = defineKernel(fftConv, {
     {
       binds: ["u", "D", "spectra", "y"],
       workgroups: ({ batch, time, inner }) => groupsOf(batch * time * inner),
+      moves: (dims) => ({ spectra: signalsOf(dims) * dims.time }),
       source: () => wgsl`
         ${forEach}
         ${spectra}

@@ -56,6 +56,7 @@ fn butterfly(a: vec2f, b: vec2f, root: vec2f) -> vec4f {
  */
 export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isForward: boolean) {
   const butterfly = isForward ? takeApart : putTogether;
+  const moves = (dims: D) => ({ spectra: 4 * count(dims) * points(dims) });
   const overMemory = Array.from({ length: PASSES }, (_, at) => {
     const pass = isForward ? at : PASSES - 1 - at;
     return {
@@ -64,6 +65,7 @@ export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isF
         const stages = stagesOf(points(dims), pass);
         return stages === 0 ? 0 : groupsOf((count(dims) * points(dims)) / 2 ** stages);
       },
+      moves,
       source: (dims: D) => {
         const needed = stagesOf(points(dims), pass);
         const stages = Math.max(needed, 1);
@@ -104,6 +106,7 @@ export function transformPasses<D>({ points, count, source: rows }: Rows<D>, isF
   const local = {
     binds: ["spectra"],
     workgroups: (dims: D) => count(dims) * Math.ceil(points(dims) / LOCAL),
+    moves,
     source: () => wgsl`
       ${groupIndex}
       ${paddedPoints}

@@ -18,8 +18,8 @@ const LANES = 64;
  * 6. one a mode: adds the shares, batch by batch and chunk by chunk, and gives the gradients by the mode;
  * 7. a workgroup a channel: the sums for `dt` and `D`.
  *
- * Deterministic. Work about 40 multiply-adds for each `batch · inner · state · time`; moves 12 bytes for each
- * `batch · inner · time`, the least possible, beside what passes 2, 4 and 5 find in cache, and 6.5 for each of those and a mode.
+ * Deterministic. Work about 40 multiply-adds for each `batch · inner · state · time`; moves 32 bytes for each
+ * `batch · inner · time`, where 12 are the least possible, and 7.5 for each of those and a mode.
  */
 export const ltiScanBackwardKernel = defineKernel(ltiScanBackward, {
   scratch: {
@@ -63,6 +63,7 @@ export const ltiScanBackwardKernel = defineKernel(ltiScanBackward, {
     {
       binds: ["modes", "initialState", "dfinalState", "ends", "dinitialState"],
       workgroups: ({ batch, inner, state }) => groupsOf(batch * inner * state),
+      moves: ({ batch, time, inner, state }) => ({ ends: 8 * batch * chunksOf(time) * inner * state }),
       source: () => wgsl`
         ${forEach}
         ${modes("zoh")}
@@ -145,6 +146,7 @@ export const ltiScanBackwardKernel = defineKernel(ltiScanBackward, {
     {
       binds: ["C", "D", "dy", "modes", "ends", "du"],
       workgroups: ({ batch, time, inner }) => groupsOf(batch * chunksOf(time) * inner),
+      moves: ({ batch, time, inner, state }) => ({ ends: 2 * batch * chunksOf(time) * inner * state }),
       source: () => wgsl`
         ${forEach}
         ${modes("zoh")}
@@ -219,6 +221,7 @@ export const ltiScanBackwardKernel = defineKernel(ltiScanBackward, {
     {
       binds: ["u", "dy", "shares", "ddt", "dD"],
       workgroups: ({ inner }) => inner,
+      moves: ({ inner, state }) => ({ shares: inner * state }),
       source: () => wgsl`
         ${groupIndex}
         ${reduce(LANES)}

@@ -63,8 +63,8 @@ export const discretizePass = {
  * 3. one invocation a mode of a sequence: carries the state from chunk to chunk;
  * 4. one invocation a channel of a sequence and chunk: runs each mode through the chunk again, the sums in registers.
  *
- * Nothing is shared; deterministic. Work 13 multiply-adds for each `batch · inner · state · time`; moves
- * `8 + 4 state / 16 · 3` bytes for each `batch · inner · time` beside `u` from cache; the least possible is 8.
+ * Nothing is shared; deterministic. Work 13 multiply-adds for each `batch · inner · state · time`; moves `12 + 2 state`
+ * bytes for each `batch · inner · time`: `u` twice, `y`, and four times what is kept of states; the least possible is 8.
  */
 export const ltiScanKernel = defineKernel(ltiScan, {
   scratch: {
@@ -102,6 +102,7 @@ export const ltiScanKernel = defineKernel(ltiScan, {
     {
       binds: ["modes", "initialState", "states", "finalState"],
       workgroups: ({ batch, inner, state }) => groupsOf(batch * inner * state),
+      moves: ({ batch, time, inner, state }) => ({ states: 4 * batch * chunksOf(time) * inner * state }),
       source: () => wgsl`
         ${forEach}
         ${modes("zoh")}

@@ -146,6 +146,7 @@ export const ssmKernelDiagBackwardKernel = defineKernel(ssmKernelDiagBackward, {
     {
       binds: ["shares", "ddt"],
       workgroups: ({ inner }) => groupsOf(inner),
+      moves: ({ inner, state }) => ({ shares: inner * state }),
       source: () => wgsl`
         ${stepSum}
         fn each(i: u32) { ddt[i] = stepSum(i); }
@@ -177,6 +178,7 @@ export const s4dKernelBackwardKernel = defineKernel(s4dKernelBackward, {
     {
       binds: ["logDt", "shares", "dlogDt"],
       workgroups: ({ inner }) => groupsOf(inner),
+      moves: ({ inner, state }) => ({ shares: inner * state }),
       source: () => wgsl`
         ${stepSum}
         ${exact}

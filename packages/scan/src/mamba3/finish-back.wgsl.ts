@@ -1,5 +1,16 @@
 import { wgsl } from "@elapid/webgpu";
-import { biased, biasesOf, CHUNK, projectionsOf, stepsOf, turning } from "./layout.wgsl.ts";
+import {
+  biased,
+  biasesOf,
+  CHUNK,
+  outputsOf,
+  outsSize,
+  projectionsOf,
+  slicesOf,
+  stepsOf,
+  turning,
+  vectorsOf,
+} from "./layout.wgsl.ts";
 import { each } from "./prepare.wgsl.ts";
 import { carried } from "./scan.wgsl.ts";
 import { turn } from "./turn.wgsl.ts";
@@ -36,6 +47,10 @@ export const gatherEnd = each(
       }
     }
   `,
+  (sizes) => ({
+    work: sizes.batch * (biasesOf(sizes) + projectionsOf(sizes) + sizes.heads * sizes.pairs),
+    carries: sizes.batch * sizes.heads * sizes.headDim * sizes.state,
+  }),
 );
 
 /** Gradient of x, an invocation an element: adds up slices and ranks; what a rank gets stays in the first slice of `shares`. */
@@ -61,6 +76,12 @@ export const inputBack = each(
       dx[i] = total;
     }
   `,
+  (sizes) => ({
+    plan: sizes.batch * sizes.time,
+    work: projectionsOf(sizes) + sizes.heads,
+    grads: outputsOf(sizes),
+    shares: outsSize(sizes) + outputsOf(sizes),
+  }),
 );
 
 /** Gradient of the projection of x, an invocation a parameter, which adds up steps. */
@@ -82,6 +103,7 @@ export const inputProjectionBack = each(
       dxProjection[i] = sum;
     }
   `,
+  (sizes) => ({ plan: sizes.batch * sizes.time, shares: outputsOf(sizes) }),
 );
 
 /** Gradients of decay, trapezoid and step size, an invocation a step and head; what the angles add to the last comes later. */
@@ -112,6 +134,10 @@ export const stepsBack = each(
       dtrap[at] = select(byLambda, byLambda * lambda * (1.0 - lambda), trapSigmoid);
     }
   `,
+  (sizes) => ({
+    plan: sizes.batch * sizes.time + 3 * stepsOf(sizes),
+    shares: 3 * slicesOf(sizes) * stepsOf(sizes),
+  }),
 );
 
 /**
@@ -166,6 +192,11 @@ export const anglesBack = each(
       dinitialAngle[i] = theta;
     }
   `,
+  (sizes) => ({
+    plan: sizes.batch * sizes.time + 2 * stepsOf(sizes) * sizes.pairs,
+    work: 2 * biasesOf(sizes) + sizes.batch * sizes.heads * sizes.pairs,
+    shares: 8 * stepsOf(sizes) * sizes.rank * sizes.pairs,
+  }),
 );
 
 /** From the gradient of theta to those of the angles and of the step size, an invocation a step and head. */
@@ -187,6 +218,11 @@ export const turnsBack = each(
       ddelta[at] = sum;
     }
   `,
+  (sizes) => ({
+    plan: sizes.batch * sizes.time + stepsOf(sizes),
+    ddelta: 2 * stepsOf(sizes),
+    dangles: 2 * stepsOf(sizes) * sizes.pairs,
+  }),
 );
 
 /** Gradients of B and C, an invocation an entry, which adds up the heads of its group. */
@@ -211,6 +247,7 @@ export const vectorsBack = each(
       dC[i] = sumC;
     }
   `,
+  (sizes) => ({ plan: sizes.batch * sizes.time, shares: 2 * vectorsOf(sizes) }),
 );
 
 /** Gradients of the biases of B and C, an invocation a parameter, which adds up steps. */
@@ -232,6 +269,7 @@ export const biasesBack = each(
       dCBias[i] = sumC;
     }
   `,
+  (sizes) => ({ plan: sizes.batch * sizes.time, shares: 2 * vectorsOf(sizes) }),
 );
 
 /** Gradients of what sequences start from. */
@@ -253,4 +291,9 @@ export const startBack = each(
       }
     }
   `,
+  (sizes) => ({
+    work: sizes.batch * biasesOf(sizes),
+    carries: sizes.batch * sizes.heads * sizes.headDim * sizes.state,
+    shares: slicesOf(sizes) * sizes.batch * projectionsOf(sizes),
+  }),
 );

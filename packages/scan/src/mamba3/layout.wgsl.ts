@@ -59,9 +59,15 @@ export function gradsSize(sizes: Sizes): number {
   return stepsOf(sizes) * sizes.rank * (sizes.headDim + 1);
 }
 
+/** Elements of outputs, each of them once. */
+export const outputsOf = (sizes: Sizes): number => stepsOf(sizes) * sizes.rank * sizes.headDim;
+
+/** Elements of `B` or `C` of every head. */
+export const vectorsOf = (sizes: Sizes): number => stepsOf(sizes) * sizes.rank * sizes.state;
+
 /** Elements of what slices of the state add to the outputs. */
 export function outsSize(sizes: Sizes): number {
-  return slicesOf(sizes) * stepsOf(sizes) * sizes.rank * sizes.headDim;
+  return slicesOf(sizes) * outputsOf(sizes);
 }
 
 /**

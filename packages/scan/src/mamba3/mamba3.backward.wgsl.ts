@@ -25,8 +25,8 @@ import { carriesSize, scan } from "./scan.wgsl.ts";
  * Deterministic: every sum has an order that sizes alone decide. Work: `10 + 12 · rank` multiply-adds for each `batch · time · heads ·
  * headDim · state`. Scratch, in elements for each element of `x`: `state / 16` for states, `rank · state / 32 + 2 · rank` for shares and
  * gradients of outputs, `2 · rank · state / headDim` for gradients of `B` and `C`: at 128 states and 64 channels 18 with one rank, where a
- * state for each step would take 128. That many loads and twice as many stores are also what an element costs; 3 and 2 are the least
- * possible. Suits the sizes of the forward kernel.
+ * state for each step would take 128. At these sizes 80 numbers are loaded and stored for each element of `x`, where 5, and `B`, `C` and
+ * the angles, are the least possible. Suits the sizes of the forward kernel.
  */
 export const mamba3BackwardKernel = defineKernel(mamba3Backward, {
   suits,

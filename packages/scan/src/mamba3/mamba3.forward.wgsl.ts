@@ -26,7 +26,7 @@ import { scan } from "./scan.wgsl.ts";
  * 6. the way out, a workgroup a step and head: adds up the slices of the state, then skip, norm, gate and projection.
  *
  * Deterministic: every sum has an order that sizes alone decide, the same wherever a step stands. Work: that of the reference, and a
- * turn of `B` and `C` for each head. With `s` slices, `state / 32` of them, an element of `x` costs `s + 2` loads and `s · rank + 1`
+ * turn of `B` and `C` for each head. With `s` slices, `state / 32` of them, an element of `x` costs `s · rank + 3` loads and `s · rank + 1`
  * stores, where 2 and 1 are the least possible; `B` and `C` are loaded twice for each head, from cache. Suits a `headDim` up to 256, of which
  * it fills workgroups, and many heads.
  */
@@ -44,6 +44,10 @@ export const mamba3ForwardKernel = defineKernel(mamba3, {
       binds: ["x", "z", "plan", "work", "shares", "y", "finalB", "finalX"],
       workgroups: (sizes) =>
         Math.max(stepsOf(sizes), groupsFor(sizes.batch * Math.max(biasesOf(sizes), projectionsOf(sizes)))),
+      moves: (sizes) => ({
+        plan: sizes.batch * sizes.time,
+        work: sizes.batch * biasesOf(sizes) + (sizes.batch + 3) * projectionsOf(sizes) + sizes.heads,
+      }),
       source: (sizes) => wgsl`
         ${layout(sizes)}
         ${reduce(WORKGROUP)}

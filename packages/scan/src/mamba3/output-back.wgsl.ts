@@ -1,6 +1,6 @@
 import { reduce, wgsl } from "@elapid/webgpu";
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
-import { layout, projectionsOf, stepsOf, WORKGROUP } from "./layout.wgsl.ts";
+import { layout, outputsOf, outsSize, projectionsOf, stepsOf, WORKGROUP, type Sizes } from "./layout.wgsl.ts";
 import { each, type Mamba3Pass } from "./prepare.wgsl.ts";
 
 /** `gateOf` and `gateSlopeOf` of an element, 1 and 0 where there is no gate. */
@@ -21,10 +21,25 @@ fn upstreamOf(at: u32, p: u32) -> f32 {
   return 0.0;
 }`;
 
+/** What a pass loads that goes over the outputs once more. */
+const alongOutputs = (sizes: Sizes) => ({
+  plan: sizes.batch * sizes.time,
+  work: 3 * projectionsOf(sizes) + sizes.heads * sizes.headDim,
+  shares: outputsOf(sizes),
+  grads: stepsOf(sizes) * sizes.rank,
+});
+
 /** The way from `y` back to what a head reads from its state, a workgroup a step and head; outputs stay in the first slice of `shares`. */
 export const outputBack: Mamba3Pass = {
   binds: ["x", "z", "dy", "plan", "work", "shares", "grads", "dz"],
   workgroups: stepsOf,
+  // of outputs all slices, and their sum; gradients again where a norm is
+  moves: (sizes, { given }) => ({
+    plan: sizes.batch * sizes.time,
+    work: 3 * projectionsOf(sizes) + sizes.heads,
+    shares: outsSize(sizes) + outputsOf(sizes),
+    grads: (given.has("normWeight") ? 3 : 1) * outputsOf(sizes),
+  }),
   source: (sizes) => wgsl`
     ${layout(sizes)}
     ${reduce(WORKGROUP)}
@@ -102,6 +117,7 @@ export const projectionsBack = each(
       dzProjection[i] = sumZ;
     }
   `,
+  alongOutputs,
 );
 
 /** Gradient of the norm's weight, an invocation a channel, which adds up steps and ranks. */
@@ -126,12 +142,18 @@ export const normBack = each(
       dnormWeight[i] = sum;
     }
   `,
+  alongOutputs,
 );
 
 /** Gradient of the skip, a workgroup a head: what each lane finds of all steps and channels, then the lanes. */
 export const skipBack: Mamba3Pass = {
   binds: ["x", "plan", "work", "grads", "dD"],
   workgroups: ({ heads }) => heads,
+  moves: (sizes) => ({
+    plan: sizes.batch * sizes.time,
+    work: projectionsOf(sizes),
+    grads: outputsOf(sizes),
+  }),
   source: (sizes) => wgsl`
     ${layout(sizes)}
     ${reduce(WORKGROUP)}

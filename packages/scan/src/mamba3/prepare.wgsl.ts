@@ -11,6 +11,7 @@ export type Mamba3Pass = Pass<Sizes, Mamba3Attributes>;
 export const planSteps: Mamba3Pass = {
   binds: ["mask", "seqIdx", "logDecay", "delta", "trap", "plan"],
   workgroups: (sizes) => groupsFor(stepsOf(sizes)),
+  moves: (sizes) => ({ plan: sizes.batch * sizes.time + 3 * stepsOf(sizes) }),
   source: (sizes) => wgsl`
     ${layout(sizes)}
     ${siluSlope}
@@ -51,6 +52,7 @@ export function planAngles(final: boolean): Mamba3Pass {
   return {
     binds: ["angles", "initialAngle", "plan", ...(final ? ["finalAngle"] : [])],
     workgroups: ({ batch, heads, pairs }) => groupsFor(batch * heads * pairs),
+    moves: (sizes) => ({ plan: sizes.batch * sizes.time + stepsOf(sizes) * (1 + 2 * sizes.pairs) }),
     source: (sizes) => wgsl`
       ${layout(sizes)}
       ${turn}
@@ -116,6 +118,9 @@ fn storeAngle(i: u32, theta: Turn, broken: bool, moved: bool) {
 export const gatherStart: Mamba3Pass = {
   binds: ["BBias", "CBias", "xProjection", "D", "initialB", "initialX", "work"],
   workgroups: (sizes) => groupsFor(Math.max(1, sizes.batch) * Math.max(biasesOf(sizes), projectionsOf(sizes))),
+  moves: (sizes) => ({
+    work: (sizes.batch + 2) * biasesOf(sizes) + (sizes.batch + 1) * projectionsOf(sizes) + sizes.heads,
+  }),
   source: (sizes) => wgsl`
     ${layout(sizes)}
     @compute @workgroup_size(${WORKGROUP})
@@ -155,6 +160,7 @@ export const gatherStart: Mamba3Pass = {
 export const gatherOutput: Mamba3Pass = {
   binds: ["zProjection", "yProjection", "normWeight", "work"],
   workgroups: (sizes) => groupsFor(projectionsOf(sizes)),
+  moves: (sizes) => ({ work: 2 * projectionsOf(sizes) + sizes.heads * sizes.headDim }),
   source: (sizes) => wgsl`
     ${layout(sizes)}
     @compute @workgroup_size(${WORKGROUP})
@@ -182,10 +188,12 @@ export function each(
   binds: readonly string[],
   count: (sizes: Sizes) => number,
   source: (sizes: Sizes, context: Parameters<Mamba3Pass["source"]>[1]) => Wgsl,
+  moves?: Mamba3Pass["moves"],
 ): Mamba3Pass {
   return {
     binds,
     workgroups: (sizes) => groupsFor(count(sizes)),
+    moves,
     source: (sizes, context) => wgsl`
       ${layout(sizes)}
       ${source(sizes, context)}

@@ -1,5 +1,15 @@
 import { wgsl } from "@elapid/webgpu";
-import { biased, CHUNK, lanesOf, layout, slicesOf, turning } from "./layout.wgsl.ts";
+import {
+  biased,
+  biasesOf,
+  CHUNK,
+  lanesOf,
+  layout,
+  outputsOf,
+  projectionsOf,
+  slicesOf,
+  turning,
+} from "./layout.wgsl.ts";
 import type { Mamba3Pass } from "./prepare.wgsl.ts";
 import { advance, carried, loadVectors } from "./scan.wgsl.ts";
 
@@ -11,6 +21,10 @@ import { advance, carried, loadVectors } from "./scan.wgsl.ts";
 export const scanBack: Mamba3Pass = {
   binds: ["x", "B", "C", "plan", "work", "carries", "grads", "shares"],
   workgroups: (sizes) => sizes.batch * sizes.heads * slicesOf(sizes),
+  moves: (sizes) => ({
+    work: 2 * (sizes.batch + 1) * biasesOf(sizes) + (2 * sizes.batch + 1) * projectionsOf(sizes),
+    grads: outputsOf(sizes),
+  }),
   source: (sizes, { attributes: { rotation } }) => wgsl`
     ${layout(sizes)}
     ${turning(rotation === "halved")}

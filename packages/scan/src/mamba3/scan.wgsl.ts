@@ -1,5 +1,16 @@
 import { wgsl } from "@elapid/webgpu";
-import { biased, CHUNK, lanesOf, layout, slicesOf, turning, type Sizes } from "./layout.wgsl.ts";
+import {
+  biased,
+  biasesOf,
+  CHUNK,
+  lanesOf,
+  layout,
+  outsSize,
+  projectionsOf,
+  slicesOf,
+  turning,
+  type Sizes,
+} from "./layout.wgsl.ts";
 import type { Mamba3Pass } from "./prepare.wgsl.ts";
 
 /** Entries of vectors of a step, turned, in `vectors`: B in one of two slots, C in a third; barriers around it are the caller's. */
@@ -73,6 +84,11 @@ export function scan(keep: boolean): Mamba3Pass {
   return {
     binds: ["x", "B", "C", "initialState", "plan", "work", "shares", keep ? "carries" : "finalState"],
     workgroups: (sizes) => sizes.batch * sizes.heads * slicesOf(sizes),
+    moves: (sizes) => ({
+      shares: outsSize(sizes),
+      work: (2 * sizes.batch + 2) * biasesOf(sizes) + (2 * sizes.batch + 1) * projectionsOf(sizes),
+      carries: carriesSize(sizes) - sizes.batch * sizes.heads * sizes.headDim * sizes.state,
+    }),
     source: (sizes, { attributes: { rotation } }) => wgsl`
       ${layout(sizes)}
       ${turning(rotation === "halved")}

@@ -9,7 +9,7 @@ import { selectiveScanChunked } from "./selective-scan.chunked.wgsl.ts";
 /** Numbers that a call moves for each of `u`, to a tenth. */
 function perElement({ traffic }: Kernel, state: number) {
   const sizes = scanSizes({ batch: 1, time: 4096, inner: 1536, state });
-  const { moved, least } = traffic!(sizes, { given: new Set(["D", "z"]) });
+  const { moved, least } = traffic(sizes, { given: new Set(["D", "z"]) });
   return [moved, least].map((bytes) => Math.round(bytes / 4 / (4096 * 1536) / 0.1) / 10);
 }
 

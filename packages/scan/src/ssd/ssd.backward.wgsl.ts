@@ -3,6 +3,7 @@ import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
 import { backwardChunk, shareLayout } from "./ssd.backward.chunk.wgsl.ts";
 import { ssdBackward } from "./ssd.backward.ts";
 import {
+  carriesOf,
   CHUNK,
   chunkStatesPass,
   EACH,
@@ -30,14 +31,14 @@ const stepsOf = ({ batch, time, heads }: Sizes) => batch * time * heads;
  *
  * Deterministic: every sum has an order that sizes alone decide. Multiply-adds: about `batch · time · heads ·
  * (7 · headDim · state + 32 · (3 · headDim + 3 · state))`. Scratch: `2 · state / 32` times `u` for states at the borders and
- * `1 + 2 · state / headDim` for shares. With state 128 and 64 channels an element costs about 95 loads and 36 stores, of
- * which states are 64 and 24, shares 10 and 5, where `B` and `C` come from cache; 4 loads and 2 stores are the least possible.
+ * `1 + 2 · state / headDim` for shares. With state 128 and 64 channels an element costs 35 loads and 26 stores, of which
+ * states are 16 and 16, shares 6 and 6, where `B` and `C` come from cache; 3 loads and 2 stores are the least possible.
  */
 export const ssdBackwardKernel = defineKernel(ssdBackward, {
   suits: ({ state, headDim }) => state >= 1 && headDim >= 1,
   scratch: {
     steps: (dims) => 4 * stepsOf(dims) + dims.batch * dims.time + piecesOf(dims),
-    carries: (dims) => 2 * piecesOf(dims) * dims.headDim * dims.state,
+    carries: (dims) => 2 * carriesOf(dims),
     shares: (dims) => elementsOf(dims) + 2 * stepsOf(dims) * dims.state,
   },
   passes: [
@@ -72,6 +73,7 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["C", "dz", "steps", "carries"],
       workgroups: (dims) => piecesOf(dims) * tilesOf(dims.headDim) * tilesOf(dims.state),
+      moves: (dims) => ({ steps: dims.batch * dims.time * (dims.heads + 1), carries: carriesOf(dims) }),
       source: () => wgsl`
         ${layout}
         @compute @workgroup_size(${WORKGROUP})
@@ -116,6 +118,7 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["initialState", "dfinalState", "dinitialState", "steps", "carries"],
       workgroups: ({ batch, heads, headDim, state }) => groupsFor(batch * heads * headDim * state),
+      moves: (dims) => ({ steps: 2 * piecesOf(dims), carries: 4 * carriesOf(dims) }),
       source: () => wgsl`
         ${layout}
         @compute @workgroup_size(${WORKGROUP})
@@ -159,6 +162,11 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["u", "D", "channelD", "mask", "du", "dz", "shares"],
       workgroups: (dims) => groupsFor(elementsOf(dims)),
+      moves: (dims, { given }) => ({
+        u: given.has("z") ? elementsOf(dims) : 0,
+        du: 2 * elementsOf(dims),
+        shares: given.has("z") ? 2 * elementsOf(dims) : 0,
+      }),
       source: () => wgsl`
         ${layout}
         @compute @workgroup_size(${WORKGROUP})
@@ -213,6 +221,10 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["z", "mask", "dy", "dz", "shares"],
       workgroups: (dims) => groupsFor(elementsOf(dims)),
+      moves: (dims, { given }) => {
+        const gated = given.has("z") ? elementsOf(dims) : 0;
+        return { dy: gated, shares: gated };
+      },
       source: () => wgsl`
         ${layout}
         ${siluSlope}
@@ -236,6 +248,7 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["dB", "dC", "shares"],
       workgroups: ({ batch, time, groups, state }) => groupsFor(batch * time * groups * state),
+      moves: (dims) => ({ shares: 2 * stepsOf(dims) * dims.state }),
       source: () => wgsl`
         ${layout}
         ${shareLayout}
@@ -263,6 +276,7 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["delta", "A", "deltaBias", "mask", "ddelta", "dlogDecay", "steps"],
       workgroups: (dims) => groupsFor(stepsOf(dims)),
+      moves: (dims) => ({ steps: 2 * stepsOf(dims) }),
       source: () => wgsl`
         ${layout}
         ${softplus}
@@ -300,6 +314,7 @@ export const ssdBackwardKernel = defineKernel(ssdBackward, {
     {
       binds: ["dA", "dD", "dchannelD", "ddeltaBias", "ddelta", "dlogDecay", "steps"],
       workgroups: ({ heads }) => heads,
+      moves: (dims) => ({ steps: stepsOf(dims) + dims.batch * dims.time }),
       source: () => wgsl`
         ${layout}
         ${reduce(WORKGROUP)}

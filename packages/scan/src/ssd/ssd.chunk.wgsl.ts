@@ -21,6 +21,8 @@ export interface Sizes {
 
 /** Chunks of all heads. */
 export const piecesOf = ({ batch, time, heads }: Sizes) => batch * Math.ceil(time / CHUNK) * heads;
+/** A state for each chunk of a head. */
+export const carriesOf = (dims: Sizes) => piecesOf(dims) * dims.headDim * dims.state;
 export const tilesOf = (count: number) => Math.ceil(count / CHUNK);
 export const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
 
@@ -66,6 +68,7 @@ fn weighted(weight: f32, value: f32) -> f32 { return select(0.0, weight * value,
 export const stepsPass = {
   binds: ["delta", "A", "deltaBias", "logDecay", "mask", "seqIdx", "steps"],
   workgroups: ({ batch, time, heads }: Sizes) => groupsFor(batch * time * heads),
+  moves: ({ batch, time, heads }: Sizes) => ({ steps: batch * time * (2 * heads + 1) }),
   source: () => wgsl`
     ${layout}
     ${exponential}
@@ -113,6 +116,10 @@ export const stepsPass = {
 export const chunkStatesPass = {
   binds: ["u", "B", "steps", "carries"],
   workgroups: (dims: Sizes) => piecesOf(dims) * tilesOf(dims.headDim) * tilesOf(dims.state),
+  moves: (dims: Sizes) => ({
+    steps: dims.batch * dims.time * (2 * dims.heads + 1) + piecesOf(dims),
+    carries: carriesOf(dims),
+  }),
   source: () => wgsl`
     ${layout}
     @compute @workgroup_size(${WORKGROUP})

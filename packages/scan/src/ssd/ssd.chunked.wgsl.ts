@@ -1,5 +1,6 @@
 import { defineKernel, wgsl } from "@elapid/webgpu";
 import {
+  carriesOf,
   CHUNK,
   chunkStatesPass,
   EACH,
@@ -27,8 +28,8 @@ import { ssd } from "./ssd.ts";
  *
  * Deterministic. Multiply-adds: `batch · time · heads · (2 · headDim · state + 32 · (headDim + state))`, the scores being made
  * anew for each head of a group. Scratch: `state / 32` times `u` for the states at the borders and `2 / headDim` for the
- * steps. With state 128 and 64 channels, an element costs 29 loads (u 3, z, y, and of the states 24) and 14 stores (y 2, of the
- * states 12) where `B` and `C` come from cache; 2 loads and 1 store are the least possible. Suits long sequences.
+ * steps. With state 128 and 64 channels, an element costs 13 loads (u 3, z, y, and of the states 8) and 10 stores (y 2, of the
+ * states 8) where `B` and `C` come from cache; 2 loads and 1 store are the least possible. Suits long sequences.
  */
 export const ssdChunkedForward = defineKernel(ssd, {
   algorithm: "chunked",
@@ -36,7 +37,7 @@ export const ssdChunkedForward = defineKernel(ssd, {
   suits: ({ time, state }, { attributes: { chunkSize } }) => state >= 1 && (chunkSize > 0 || time >= 2 * CHUNK),
   scratch: {
     steps: (dims) => dims.batch * dims.time * (2 * dims.heads + 1) + piecesOf(dims),
-    carries: (dims) => piecesOf(dims) * dims.headDim * dims.state,
+    carries: carriesOf,
   },
   passes: [
     stepsPass,
@@ -44,6 +45,7 @@ export const ssdChunkedForward = defineKernel(ssd, {
     {
       binds: ["initialState", "finalState", "steps", "carries"],
       workgroups: ({ batch, heads, headDim, state }) => groupsFor(batch * heads * headDim * state),
+      moves: (dims) => ({ steps: piecesOf(dims), carries: 2 * carriesOf(dims) }),
       source: () => wgsl`
         ${layout}
         @compute @workgroup_size(${WORKGROUP})

@@ -5,6 +5,7 @@ import { groupsFor, WORKGROUP, type Sizes } from "./ssd.chunk.wgsl.ts";
 export const gatePass = {
   binds: ["u", "D", "channelD", "z", "mask", "y"],
   workgroups: ({ batch, time, heads, headDim }: Sizes) => groupsFor(batch * time * heads * headDim),
+  moves: ({ batch, time, heads, headDim }: Sizes) => ({ y: 2 * batch * time * heads * headDim }),
   source: () => wgsl`
     ${groupIndex}
     ${silu}
