@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: () => import("./commands/inspect.ts"),
   train: () => import("./commands/train.ts"),
   tokenize: () => import("./commands/tokenize.ts"),
+  convert: () => import("./commands/convert.ts"),
   doctor: () => import("./commands/doctor.ts"),
 };
 

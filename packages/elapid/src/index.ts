@@ -29,6 +29,7 @@ export {
   type DeviceKind,
 } from "@elapid/tensor";
 export { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
+export { convert, type ConvertModelOptions } from "./convert.ts";
 export { load, openSource, type LoadOptions, type ModelDType, type ModelSource } from "./load.ts";
 export { openDevice, probeAdapter, type OpenDeviceOptions } from "./open-device.ts";
 export type { AdapterReport } from "@elapid/webgpu";

@@ -14,7 +14,7 @@ export type ModelDType = WeightDType;
 export interface LoadOptions extends OpenDeviceOptions, OpenModelOptions {
   /** Where the model runs, or an open device, which stays the caller's. Default `"auto"`. */
   readonly device?: Device | DeviceKind | "auto";
-  /** Type of the matrices on the device, whatever the file stores; the rest is f32. `"auto"`, the default, is `"f32"`. */
+  /** Type of the matrices on the device, whatever the file stores; the rest is f32. `"auto"`, the default, is that of quantised weights, else `"f32"`. */
   readonly dtype?: ModelDType | "auto";
 }
 
@@ -80,8 +80,8 @@ function checkNames(options: LoadOptions): void {
   }
 }
 
-function resolveDType(dtype: LoadOptions["dtype"] = "auto"): WeightDType {
-  if (dtype === "auto") return "f32";
+function resolveDType(dtype: LoadOptions["dtype"] = "auto"): WeightDType | undefined {
+  if (dtype === "auto") return undefined;
   if (weightDTypes.includes(dtype)) return dtype;
   throw new TypeError(
     `Cannot load in dtype "${String(dtype)}": it is none of "auto", ${weightDTypes.map((name) => `"${name}"`).join(", ")}`,

@@ -8,6 +8,7 @@ export {
   type ForwardResult,
   type LayerState,
 } from "./define.ts";
+export { convertModel, type ConvertOptions } from "./convert.ts";
 export { describeModel, type ModelDescription } from "./describe.ts";
 export { generateTokens, type GeneratedToken } from "./generate.ts";
 export { LanguageModel, type GeneratedText, type LanguageForwardOptions } from "./language-model.ts";

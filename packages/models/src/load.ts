@@ -1,4 +1,4 @@
-import type { ModelFiles, StoredDType, Weights } from "@elapid/loaders";
+import type { ModelFiles, Weights } from "@elapid/loaders";
 import { blank } from "@elapid/nn";
 import { Device, formatShape, type Tensor, type WeightDType } from "@elapid/tensor";
 import { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
@@ -7,20 +7,20 @@ import { checkpointName, type Architecture, type CausalModel } from "./define.ts
 import { LanguageModel } from "./language-model.ts";
 import { PaperBackend } from "./paper.ts";
 import { architectureOf, modelTypeOf } from "./registry.ts";
+import { FLOATS, quantisedAs, storedAs } from "./stored.ts";
 import { uploads } from "./uploads.ts";
 
 export interface LoadModelOptions {
   /** Rejects the loading with the signal's reason when it aborts, and frees what was loaded. */
   readonly signal?: AbortSignal | undefined;
-  /** Type that the matrices of the model have on the device; the rest is f32. Default `"f32"`. */
-  readonly dtype?: WeightDType;
+  /** Type that the matrices of the model have on the device; the rest is f32. Default: that of quantised weights, else `"f32"`. */
+  readonly dtype?: WeightDType | undefined;
 }
 
 /** Opens a device for an architecture, to belong to the model. */
 export type OpenFor = (architecture: Architecture) => Promise<Device>;
 
 const CONFIG = "config.json";
-const FLOATS: readonly StoredDType[] = ["f32", "f16", "bf16", "f64"];
 
 /**
  * Builds the model that a checkpoint's `config.json` names and fills it from its weights, tensor by
@@ -33,12 +33,9 @@ export async function loadModel(
   device: Device | OpenFor,
   options: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const { signal, dtype = "f32" } = options;
-  const json = await files.json(CONFIG);
-  if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
-  const type = modelTypeOf(json, CONFIG);
-  const architecture = await architectureOf(type, CONFIG);
-  const build = architecture.configure(readConfig(json, CONFIG));
+  const { signal } = options;
+  const { json, type, architecture, build, dtype: stored } = await openArchitecture(files);
+  const { dtype = stored ?? "f32" } = options;
   const tokenizer = await loadTokenizer(files);
   const generation = await files.json("generation_config.json");
   const weights = await files.weights();
@@ -74,6 +71,16 @@ export async function loadModel(
   }
 }
 
+/** What `config.json` says: the architecture, what builds it, and the dtype of weights that are stored quantised. */
+export async function openArchitecture(files: ModelFiles) {
+  const json = await files.json(CONFIG);
+  if (json === undefined) throw new TypeError(`Cannot load "${files.name}": there is no ${CONFIG} beside the weights`);
+  const type = modelTypeOf(json, CONFIG);
+  const architecture = await architectureOf(type, CONFIG);
+  const config = readConfig(json, CONFIG);
+  return { json, type, architecture, config, build: architecture.configure(config), dtype: quantisedAs(config) };
+}
+
 async function loadTokenizer(files: ModelFiles): Promise<Tokenizer | undefined> {
   const tokenizer = await files.json("tokenizer.json");
   if (tokenizer === undefined) return undefined;
@@ -96,7 +103,8 @@ function byCheckpointName(model: CausalModel, { names }: Naming): Map<string, Te
   return new Map([...model.parameters()].map(([path, tensor]) => [checkpointName(path, names), tensor]));
 }
 
-function checkParameters(model: CausalModel, naming: Naming, weights: Weights): void {
+/** Checks that names, dtypes and shapes of a file are those of a model. */
+export function checkParameters(model: CausalModel, naming: Naming, weights: Weights): void {
   const parameters = byCheckpointName(model, naming);
   checkNames(parameters, weights, naming.ignored ?? []);
   for (const [name, parameter] of parameters) checkTensor(name, parameter, weights);
@@ -141,17 +149,17 @@ function checkNames(parameters: ReadonlyMap<string, Tensor>, weights: Weights, i
 }
 
 function checkTensor(name: string, parameter: Tensor, weights: Weights): void {
-  const { dtype, shape } = weights.tensors.get(name)!;
+  const info = weights.tensors.get(name)!;
+  if (storedAs(info, parameter.shape) !== undefined) return;
+  const { dtype, shape } = info;
   if (!FLOATS.includes(dtype)) {
     throw new TypeError(
       `Cannot load "${weights.name}": tensor "${name}" is ${dtype} but one of ${FLOATS.join(", ")} was needed`,
     );
   }
-  if (formatShape(shape) !== formatShape(parameter.shape)) {
-    throw new TypeError(
-      `Cannot load "${weights.name}": tensor "${name}" has shape ${formatShape(shape)} but the config asks for ${formatShape(parameter.shape)}`,
-    );
-  }
+  throw new TypeError(
+    `Cannot load "${weights.name}": tensor "${name}" has shape ${formatShape(shape)} but the config asks for ${formatShape(parameter.shape)}`,
+  );
 }
 
 function count(names: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { toFloat32, type Weights } from "@elapid/loaders";
 import { quantise } from "@elapid/ops";
-import { bytesOf, checkHalves, encodeWeights, rowUnit, type Tensor } from "@elapid/tensor";
+import { bytesOf, checkHalves, decodeWeights, encodeWeights, rowUnit, type Tensor } from "@elapid/tensor";
+import { isBlocks, storedAs } from "./stored.ts";
 
 interface UploadOptions {
   /** Where chunks are read to. */
@@ -14,36 +15,42 @@ interface UploadOptions {
  * @throws RangeError that names the tensor if the parameter's dtype cannot hold one of its numbers.
  */
 export async function* uploads(
-  parameter: Tensor,
+  parameter: Pick<Tensor, "device" | "dtype" | "shape" | "size">,
   weights: Weights,
   name: string,
   { buffer, signal }: UploadOptions,
 ): AsyncGenerator<Uint8Array, void> {
-  const { dtype, byteLength } = weights.tensors.get(name)!;
-  const wanted = parameter.dtype;
+  const info = weights.tensors.get(name)!;
+  const { byteLength } = info;
+  const { dtype: wanted, shape, device } = parameter;
+  const dtype = storedAs(info, shape)!;
   const chunks = weights.chunks(name, { ...(signal && { signal }), buffer });
-  if (wanted === "f32" || wanted === "i32") {
+  if ((wanted === "f32" || wanted === "i32") && !isBlocks(dtype)) {
     for await (const chunk of chunks) yield dtype === "f32" ? chunk : bytesOf(toFloat32(chunk, dtype));
     return;
   }
-  const { shape } = parameter;
   const row = shape[shape.length - 1] ?? 1;
+  let rowsLeft = parameter.size / row;
   // rows are stored together in units, which a piece must not cut
-  const unit = rowUnit(wanted, shape).rows * row * (byteLength / parameter.size);
-  const lot = Math.max(1, Math.floor(buffer.byteLength / unit)) * unit;
-  for await (const stored of inLots(chunks, Math.min(lot, byteLength))) {
+  const stored = isBlocks(dtype) ? rowUnit(dtype, shape) : undefined;
+  const { rows, bytes: unit } = stored ?? {
+    rows: rowUnit(wanted, shape).rows,
+    bytes: rowUnit(wanted, shape).rows * row * (byteLength / parameter.size),
+  };
+  const units = Math.max(1, Math.floor(buffer.byteLength / unit));
+  for await (const lot of inLots(chunks, Math.min(units * unit, byteLength))) {
+    const part = [Math.min(rowsLeft, Math.ceil(lot.byteLength / unit) * rows), row] as const;
+    rowsLeft -= part[0];
     try {
-      if (dtype !== wanted) {
-        const values = toFloat32(stored, dtype);
-        const part = [values.length / row, row] as const;
-        yield wanted === "q8" || wanted === "q4"
-          ? await quantise(parameter.device, values, part, wanted)
-          : encodeWeights(values, part, wanted);
-      } else {
-        const bytes = padded(stored);
+      if (dtype === wanted) {
+        const bytes = padded(lot);
         if (wanted === "f16") checkHalves(bytes);
         yield bytes;
+        continue;
       }
+      const values = isBlocks(dtype) ? decodeWeights(lot, part, dtype) : toFloat32(lot, dtype);
+      if (isBlocks(wanted)) yield await quantise(device, values, part, wanted);
+      else yield wanted === "i32" ? bytesOf(values) : encodeWeights(values, part, wanted);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new RangeError(`Cannot load "${weights.name}": tensor "${name}": ${error.message}`, { cause: error });
