@@ -53,19 +53,21 @@ async function replacing(
   { force = false }: WriteOptions,
   work: (temporary: string, place: string) => Promise<void>,
 ): Promise<void> {
-  await checkFree(path, kind, force);
   const { mkdir, rm } = await import("node:fs/promises");
   const { dirname, resolve } = await import("node:path");
   const place = resolve(await filePath(path));
   const temporary = `${place}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
+    await checkFree(path, kind, force);
     await mkdir(dirname(place), { recursive: true });
-    await work(temporary, place);
+    try {
+      await work(temporary, place);
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
   } catch (error) {
     if (!isSystem(error)) throw error;
     throw new Error(`Cannot write "${path}": ${reasons[error.code] ?? error.message}`, { cause: error });
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
   }
 }
 
@@ -86,7 +88,7 @@ async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   try {
     return (await stat(path)).isDirectory() ? "folder" : "file";
   } catch (error) {
-    if (isSystem(error) && error.code === "ENOENT") return undefined;
+    if (isSystem(error) && ["ENOENT", "ENOTDIR"].includes(error.code)) return undefined;
     throw error;
   }
 }
@@ -115,4 +117,5 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EROFS: "the disk is read-only",
   ENOTDIR: "a part of the path is a file",
+  EEXIST: "a part of the path is a file",
 };

@@ -48,7 +48,9 @@ export function ggufHeader(
     const { id, block, bytes: blockBytes } = ggml[dtype];
     const row = shape[shape.length - 1] ?? 1;
     if (row % block !== 0) {
-      throw new RangeError(`Cannot write GGUF: tensor ${quote(name)} is ${dtype} but its rows of ${row} are no multiple of ${block}`);
+      throw new RangeError(
+        `Cannot write GGUF: tensor ${quote(name)} is ${dtype} but its rows of ${row} are no multiple of ${block}`,
+      );
     }
     out.string(name).u32(shape.length);
     for (const length of shape.toReversed()) out.u64(length); // the fastest axis first

@@ -3,7 +3,7 @@ export { dtypeWidth, fromFloat32, storedDTypes, toFloat32, type StoredDType } fr
 export { FetchError, ModelNotFoundError } from "./errors.ts";
 export { openFile } from "./file.ts";
 export { checkFree, writeWholeFile, writeWholeFolder, type Pieces, type WriteOptions } from "./file-write.ts";
-export { ggufBlocks, ggufHeader, type GgufTensorInfo, type GgufValue } from "./gguf-write.ts";
+export { ggufHeader, type GgufTensorInfo, type GgufValue } from "./gguf-write.ts";
 export type { ModelLocation } from "./locate.ts";
 export { openBytes, openWeights } from "./open.ts";
 export type { LoadProgress } from "./progress.ts";

@@ -9,11 +9,12 @@ import {
   type WriteOptions,
 } from "@elapid/loaders";
 import { blank } from "@elapid/nn";
-import { Device, HostBackend, type Tensor, type WeightDType } from "@elapid/tensor";
+import { Device, HostBackend, type WeightDType } from "@elapid/tensor";
 import { checkpointName } from "./define.ts";
 import { ggufFile } from "./gguf.ts";
 import { checkParameters, openArchitecture } from "./load.ts";
 import { PaperBackend } from "./paper.ts";
+import { exactly, type Planned } from "./planned.ts";
 import { blockShape, describeStored, isBlocks } from "./stored.ts";
 import { uploads } from "./uploads.ts";
 
@@ -22,17 +23,6 @@ export interface ConvertOptions extends WriteOptions {
   readonly dtype: WeightDType;
   /** What rounds to q8 and q4: a WASM device is the fastest. Default: this thread. */
   readonly device?: Device;
-}
-
-/** A tensor to be written. */
-export interface Planned {
-  /** Our path of the parameter, and the checkpoint's name of it. */
-  readonly path: string;
-  readonly name: string;
-  /** The parameter as it is wanted, on paper. */
-  readonly parameter: Tensor;
-  /** The numbers in a dtype, in pieces that are valid until the next one is asked for. */
-  readonly pieces: (dtype: WeightDType) => AsyncIterable<Uint8Array>;
 }
 
 /** Files that say how text becomes tokens and what the author advises; copied where they are there. */
@@ -115,15 +105,4 @@ async function* safetensors(planned: readonly Planned[]): AsyncGenerator<Uint8Ar
   const { start, order } = safetensorsHeader(new Map(infos), { format: "pt" }); // transformers asks for this word
   yield start;
   for (const name of order) yield* exactly(byName.get(name)!);
-}
-
-/** The bytes of a parameter without what fills the last piece up. */
-export async function* exactly({ parameter, pieces }: Planned, dtype = parameter.dtype): AsyncGenerator<Uint8Array> {
-  const widths = { f32: 4, i32: 4, f16: 2, bf16: 2 } as const;
-  let left = isBlocks(dtype) ? Infinity : parameter.size * widths[dtype];
-  for await (const piece of pieces(dtype as WeightDType)) {
-    const part = piece.subarray(0, left);
-    left -= part.byteLength;
-    yield part;
-  }
 }

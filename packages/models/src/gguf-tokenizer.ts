@@ -28,13 +28,16 @@ export async function ggufTokenizer(
   }
   const { model, pre_tokenizer: pre, added_tokens: added = [] } = json;
   const kind = model?.type ?? (model?.merges === undefined ? undefined : "BPE");
-  if (kind !== "BPE") throw fail(`its tokenizer.json is of the kind "${kind}", and byte-level BPE alone can be written`);
-  if (!isGpt2(pre)) throw fail(`its tokenizer.json splits text by "${describe(pre)}", and GPT-2's byte level alone can be written`);
+  if (kind !== "BPE")
+    throw fail(`its tokenizer.json is of the kind "${kind}", and byte-level BPE alone can be written`);
+  if (!isGpt2(pre))
+    throw fail(`its tokenizer.json splits text by "${describe(pre)}", and GPT-2's byte level alone can be written`);
 
   const tokens: (string | undefined)[] = Array.from({ length: vocabSize });
   const kinds: number[] = Array.from({ length: vocabSize }, () => KINDS.normal);
   const place = (token: string, id: number, kind: number) => {
-    if (id >= vocabSize) throw fail(`token ${id} of its tokenizer.json is beyond the ${vocabSize} rows of the embedding`);
+    if (id >= vocabSize)
+      throw fail(`token ${id} of its tokenizer.json is beyond the ${vocabSize} rows of the embedding`);
     tokens[id] = token;
     kinds[id] = kind;
   };
@@ -48,7 +51,9 @@ export async function ggufTokenizer(
     "tokenizer.ggml.pre": { string: "gpt-2" },
     "tokenizer.ggml.tokens": { strings: tokens as string[] },
     "tokenizer.ggml.token_type": { i32s: kinds },
-    "tokenizer.ggml.merges": { strings: (model?.merges ?? []).map((pair) => (typeof pair === "string" ? pair : pair.join(" "))) },
+    "tokenizer.ggml.merges": {
+      strings: (model?.merges ?? []).map((pair) => (typeof pair === "string" ? pair : pair.join(" "))),
+    },
     ...tokenId("bos", config),
     ...tokenId("eos", config),
     ...tokenId("pad", config, "padding"),
@@ -80,7 +85,8 @@ function isGpt2(pre: PreTokenizer | null | undefined): boolean {
 
 function describe(pre: PreTokenizer | null | undefined): string {
   if (!pre) return "nothing";
-  if (pre.type === "ByteLevel") return pre.add_prefix_space === true ? "ByteLevel with a space before" : "ByteLevel alone";
+  if (pre.type === "ByteLevel")
+    return pre.add_prefix_space === true ? "ByteLevel with a space before" : "ByteLevel alone";
   return pre.pretokenizers?.map(({ type }) => type).join(", ") ?? pre.type;
 }
 

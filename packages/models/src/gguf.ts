@@ -7,7 +7,7 @@ import {
 } from "@elapid/loaders";
 import { BLOCK, bytesOf, GROUP_ROWS, rowUnit, unpackBlocks, type Shape, type WeightDType } from "@elapid/tensor";
 import type { ConfigReader } from "./config.ts";
-import { exactly, type Planned } from "./convert.ts";
+import { exactly, type Planned } from "./planned.ts";
 import { ggufTokenizer } from "./gguf-tokenizer.ts";
 import { isBlocks } from "./stored.ts";
 
@@ -127,7 +127,9 @@ function architectureFields(
   }
   const groups = config.int("n_groups", { fallback: 8 });
   if (groups !== 1) {
-    throw fail(`"n_groups" is ${groups}, and llama.cpp would norm each group on its own where this model norms all as one`);
+    throw fail(
+      `"n_groups" is ${groups}, and llama.cpp would norm each group on its own where this model norms all as one`,
+    );
   }
   const limits = JSON.stringify(config.raw("time_step_limit") ?? null);
   if (!["null", '[0,{"__float__":"Infinity"}]'].includes(limits)) {

@@ -14,3 +14,4 @@ export { sampleCalls } from "./samples.ts";
 export { scanSizes, type Forms } from "./scan-sizes.ts";
 export { testSelectiveScanLaws } from "./selective-scan-laws.ts";
 export { expectNaNsOfReference, expectSameBitsOnThreads, wasmBackends } from "./wasm-laws.ts";
+export { readGguf, type GgufContent } from "./gguf.ts";
