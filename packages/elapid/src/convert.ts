@@ -33,7 +33,7 @@ export async function convert(
   });
   try {
     if (dtype !== "q8" && dtype !== "q4") return await convertModel(files, destination, options);
-    using device = await openDevice("wasm", { kernels: "inference", ...(threads !== undefined && { threads }) });
+    using device = await openDevice("wasm", { kernels: [], ...(threads !== undefined && { threads }) });
     await convertModel(files, destination, { ...options, device });
   } finally {
     await files.close();

@@ -1,10 +1,4 @@
-import {
-  ggufHeader,
-  toFloat32,
-  type GgufTensorInfo,
-  type GgufValue,
-  type ModelFiles,
-} from "@elapid/loaders";
+import { ggufHeader, toFloat32, type GgufTensorInfo, type GgufValue, type ModelFiles } from "@elapid/loaders";
 import { BLOCK, bytesOf, GROUP_ROWS, rowUnit, unpackBlocks, type Shape, type WeightDType } from "@elapid/tensor";
 import type { ConfigReader } from "./config.ts";
 import { exactly, type Planned } from "./planned.ts";
