@@ -1,7 +1,7 @@
 import { isPlain } from "./dtype.ts";
 import { formatShape } from "./shape.ts";
 import { Gradients, Tape } from "./tape.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor, tensorsIn } from "./tensor.ts";
 
 /**
  * Runs `fn` and gives the one number that it returns, with its gradient by each of `parameters`.
@@ -10,14 +10,15 @@ import type { Tensor } from "./tensor.ts";
  * const { value, gradients } = valueAndGrad(() => loss(model.forward(ids)), { weight });
  * ```
  *
- * Gradients have the shapes of their parameters; one that the value does not depend on is zero.
+ * Gradients have the shapes of their parameters; one that the value does not depend on is zero. `fn` may also give the
+ * number as `value` and `beside` it tensors, as plain objects and arrays, that are to live on: a state for the next step.
  *
  * @throws TypeError if the result is not one number, or an op on the way has no gradient.
  */
-export function valueAndGrad<const K extends string>(
-  fn: () => Tensor,
+export function valueAndGrad<const K extends string, B = undefined>(
+  fn: () => Tensor | { readonly value: Tensor; readonly beside: B },
   parameters: Readonly<Record<K, Tensor>>,
-): { readonly value: Tensor; readonly gradients: Readonly<Record<K, Tensor>> } {
+): { readonly value: Tensor; readonly gradients: Readonly<Record<K, Tensor>>; readonly beside: B } {
   const names = Object.keys(parameters) as K[];
   const followed = names.map((name) => parameters[name]);
   if (followed.length === 0) throw new TypeError("Cannot differentiate: no parameters were given");
@@ -32,13 +33,14 @@ export function valueAndGrad<const K extends string>(
     throw new TypeError("Cannot differentiate: another valueAndGrad is running on this device");
   using scope = device.scope();
   using tape = new Tape(device, followed);
-  let value: Tensor;
+  let result: ReturnType<typeof fn>;
   device.tape = tape;
   try {
-    value = fn();
+    result = fn();
   } finally {
     device.tape = undefined;
   }
+  const value = result instanceof Tensor ? result : result.value;
   if (value.size !== 1) {
     throw new TypeError(
       `Cannot differentiate: the result has shape ${formatShape(value.shape)} but one number was needed`,
@@ -51,7 +53,9 @@ export function valueAndGrad<const K extends string>(
   names.forEach((name, i) => {
     gradients[name] = scope.keep(grads.of(followed[i])?.share() ?? device.zeros(followed[i].shape));
   });
-  return { value: scope.keep(value.share()), gradients };
+  const beside = (result instanceof Tensor ? undefined : result.beside) as B;
+  for (const tensor of tensorsIn(beside)) scope.keep(tensor);
+  return { value: scope.keep(value.share()), gradients, beside };
 }
 
 /**

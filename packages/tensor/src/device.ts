@@ -8,7 +8,8 @@ import { Scope } from "./scope.ts";
 import { checkShape, formatShape, sizeOf, type Shape } from "./shape.ts";
 import { Storage, type Memory } from "./storage.ts";
 import type { Tape } from "./tape.ts";
-import { Tensor } from "./tensor.ts";
+import { Tensor, tensorsIn } from "./tensor.ts";
+import type { OpWatcher } from "./watch.ts";
 import { encodeWeights } from "./weights/weights.ts";
 
 export interface DeviceOptions {
@@ -32,6 +33,8 @@ export class Device {
   #disposed = false;
   /** @internal Where ops note what their gradients will need; absent outside of `valueAndGrad`. */
   tape: Tape | undefined;
+  /** @internal Told of every op that ran. */
+  watcher: OpWatcher | undefined;
   /** @internal Where a program that is being recorded is noted. */
   recorder: Recorder | undefined;
 
@@ -244,11 +247,4 @@ export class Device {
   #assertOpen(action: string): void {
     if (this.#disposed) throw new DeviceLostError(`Cannot ${action}: the device was disposed; open a new one`);
   }
-}
-
-/** The tensors in a tree of plain objects and arrays. */
-function tensorsIn(value: unknown): Tensor[] {
-  if (value instanceof Tensor) return [value];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.values(value).flatMap(tensorsIn);
 }

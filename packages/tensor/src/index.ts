@@ -48,3 +48,4 @@ export { BLOCK, GROUP_ROWS, recordBytes } from "./weights/blocks.ts";
 export { packBlocks, unpackBlocks } from "./weights/gguf-blocks.ts";
 export { brainOfFloat, floatsOfBrains, floatsOfHalves, halfOfFloat } from "./weights/half.ts";
 export { checkHalves, checkScales, decodeWeights, encodeWeights } from "./weights/weights.ts";
+export { watchOps, type OpWatcher } from "./watch.ts";

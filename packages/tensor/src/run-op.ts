@@ -29,6 +29,7 @@ export function runOp(
   }
   device.run({ op, dims, attributes, inputs, outputs: views });
   device.tape?.recordOp(op, tensors, outputs, attributes);
+  device.watcher?.(op, tensors, outputs);
   return outputs;
 }
 

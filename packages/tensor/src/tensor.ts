@@ -237,3 +237,10 @@ export class Tensor {
     }
   }
 }
+
+/** @internal The tensors in a tree of plain objects and arrays. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(tensorsIn);
+}
