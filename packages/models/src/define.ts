@@ -11,6 +11,10 @@ export interface ForwardOptions {
   readonly layers?: readonly LayerState[] | undefined;
   /** Integers `batch time`, 0 where a token is padding: it changes no state. */
   readonly mask?: Tensor | undefined;
+  /** Integers `batch time`, numbers of packed sequences: one begins, with states of its own, wherever the number changes. */
+  readonly seqIdx?: Tensor | undefined;
+  /** In a gradient, each layer is computed a second time on the way back instead of being kept. Default `false`. */
+  readonly recompute?: boolean | undefined;
   /** Positions whose logits are wanted. Default `"all"`; `"none"` leaves the output head out. */
   readonly logits?: "all" | "last" | "none";
   /** Given `embed`, `layer.0`, …, `final_norm`, the residual stream on its way; the receiver owns the tensors. */

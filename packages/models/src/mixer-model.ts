@@ -1,5 +1,5 @@
 import { Embedding, GatedMlp, LayerNorm, Linear, Module, RmsNorm, type Init, type Norm } from "@elapid/nn";
-import type { Tensor } from "@elapid/tensor";
+import { recompute, type Tensor } from "@elapid/tensor";
 import type { CausalModel, ForwardOptions, ForwardResult, LayerState } from "./define.ts";
 
 /** More than anyone has trained; a config that asks for more would only fill the memory with empty layers. */
@@ -11,6 +11,7 @@ export interface Mixer extends Module {
     readonly x: Tensor; // batch time model
     readonly state?: LayerState | undefined;
     readonly mask?: Tensor | undefined; // batch time
+    readonly seqIdx?: Tensor | undefined; // batch time
   }): { readonly y: Tensor; readonly state: LayerState };
   /** Computes once what follows from parameters alone. */
   freeze(): void;
@@ -50,12 +51,20 @@ class MixerBlock extends Module {
   }
 
   /** `normed` is the norm of `residual`; the sum of what comes back is the stream after this block. */
-  forward(normed: Tensor, residual: Tensor, state: LayerState | undefined, mask: Tensor | undefined) {
-    const mixed = this.mixer.forward({ x: normed, state, mask });
+  forward({ normed, residual, state, mask, seqIdx }: BlockInput) {
+    const mixed = this.mixer.forward({ x: normed, state, mask, seqIdx });
     if (this.norm2 === undefined || this.mlp === undefined) return { x: mixed.y, residual, state: mixed.state };
     const { y, sum } = this.norm2.addForward(mixed.y, residual);
     return { x: this.mlp.forward(y), residual: sum, state: mixed.state };
   }
+}
+
+interface BlockInput {
+  readonly normed: Tensor; // batch time model
+  readonly residual: Tensor; // batch time model
+  readonly state: LayerState | undefined;
+  readonly mask: Tensor | undefined; // batch time
+  readonly seqIdx: Tensor | undefined; // batch time
 }
 
 class MixerBackbone extends Module {
@@ -92,7 +101,7 @@ export class MixerModel extends Module implements CausalModel {
 
   forward(
     ids: Tensor,
-    { layers: carried, mask, logits: wanted = "all", onHidden }: ForwardOptions = {},
+    { layers: carried, mask, seqIdx, recompute: again = false, logits: wanted = "all", onHidden }: ForwardOptions = {},
   ): ForwardResult {
     const { embedding, layers, normF } = this.backbone;
     if (carried !== undefined && carried.length !== layers.length) {
@@ -107,15 +116,14 @@ export class MixerModel extends Module implements CausalModel {
     let residual = embedding.forward(ids);
     if (onHidden !== undefined) hidden.push(["embed", residual]);
     let normed = layers.length > 0 ? layers[0].norm.forward(residual) : normF.forward(residual);
-    const states = layers.map((layer, i): LayerState => {
+    const states = layers.map((_, i): LayerState => {
       using inner = device.scope();
-      const step = layer.forward(normed, residual, carried?.[i], mask);
-      const next = (layers[i + 1]?.norm ?? normF).addForward(step.x, step.residual);
+      const step = this.#advance(i, { normed, residual, state: carried?.[i], mask, seqIdx }, again);
       normed.dispose();
-      normed = inner.keep(next.y);
+      normed = inner.keep(step.normed);
       if (onHidden === undefined) residual.dispose();
-      else hidden.push([`layer.${i}`, next.sum]);
-      residual = inner.keep(next.sum);
+      else hidden.push([`layer.${i}`, step.residual]);
+      residual = inner.keep(step.residual);
       for (const tensor of Object.values(step.state)) scope.keep(inner.keep(tensor));
       return step.state;
     });
@@ -129,6 +137,20 @@ export class MixerModel extends Module implements CausalModel {
     }
     if (onHidden !== undefined) for (const [name, tensor] of hidden) onHidden(name, scope.keep(tensor));
     return { logits, layers: states };
+  }
+
+  /** One layer, and the norm that the next begins with. */
+  #advance(i: number, { state, ...streams }: BlockInput, again: boolean) {
+    const { layers, normF } = this.backbone;
+    const run = ({ normed, residual, mask, seqIdx, ...rest }: Partial<LayerState>): LayerState => {
+      const carried = state && (rest as LayerState);
+      const step = layers[i].forward({ normed: normed!, residual: residual!, state: carried, mask, seqIdx });
+      const { y, sum } = (layers[i + 1]?.norm ?? normF).addForward(step.x, step.residual);
+      return { ...step.state, normed: y, residual: sum };
+    };
+    const inputs = { ...state, ...streams };
+    const { normed, residual, ...after } = again ? recompute(run, inputs) : run(inputs);
+    return { normed, residual, state: after };
   }
 }
 
