@@ -1,6 +1,7 @@
 import { openFile, openWeights, safetensorsPieces, type TensorData, type Weights } from "@elapid/loaders";
 import type { Module } from "@elapid/nn";
 import { formatShape, viewAs, type Tensor } from "@elapid/tensor";
+import type { CarriedState, Layers } from "./carried-state.ts";
 import type { BatchSource, DataPosition } from "./data.ts";
 import type { Ema } from "./ema.ts";
 import type { Optimiser } from "./optimiser.ts";
@@ -11,6 +12,7 @@ export interface TrainingRun {
   readonly optimiser: Optimiser;
   readonly data: Pick<BatchSource, "position">;
   readonly ema?: Ema | undefined;
+  readonly carry?: CarriedState | undefined;
   /** What else the run has to remember, as JSON can say it; `loadCheckpoint` puts it here. */
   readonly notes?: Record<string, unknown>;
 }
@@ -42,7 +44,7 @@ export async function saveCheckpoint(path: string, run: TrainingRun): Promise<vo
     notes: JSON.stringify(run.notes ?? {}),
   };
   const tensors = new Map<string, TensorData>();
-  for (const [name, tensor] of tensorsOf(run)) {
+  for (const [name, tensor] of [...tensorsOf(run), ...(run.carry?.entries() ?? [])]) {
     tensors.set(name, { dtype: "f32", shape: tensor.shape, data: await tensor.data() });
   }
   await writeWhole(path, safetensorsPieces(tensors, metadata));
@@ -79,18 +81,35 @@ export async function loadCheckpoint(path: string, run: TrainingRun): Promise<vo
   try {
     const { stepCount, position, notes } = readMetadata(weights);
     const tensors = tensorsOf(run);
-    checkTensors(weights, tensors);
+    checkTensors(weights, tensors, run.carry !== undefined);
     // throws if the data is not what the position was in
     run.data.position = position;
+    const carried = run.carry && (await readCarried(weights, tensors));
     for (const [name, tensor] of tensors) {
       const values = viewAs("f32", await weights.read(name));
       tensor.assign(tensor.device.tensor(values, tensor.shape));
     }
+    run.carry?.replace(carried);
     run.optimiser.stepCount = stepCount;
     Object.assign(run.notes ?? {}, notes);
   } finally {
     await weights.close();
   }
+}
+
+const CARRIED = /^carry\.(\d+)\.(\w+)$/;
+
+/** States of layers; what is in the file says which there are, none before the first step. */
+async function readCarried(weights: Weights, tensors: ReadonlyMap<string, Tensor>): Promise<Layers | undefined> {
+  const [{ device }] = tensors.values();
+  const layers: Record<string, Tensor>[] = [];
+  for (const [path, { shape }] of weights.tensors) {
+    const [, layer, name] = CARRIED.exec(path) ?? [];
+    if (layer === undefined) continue;
+    const values = viewAs("f32", await weights.read(path));
+    (layers[Number(layer)] ??= {})[name] = device.tensor(values, shape);
+  }
+  return layers.length > 0 ? layers : undefined;
 }
 
 interface Progress {
@@ -115,7 +134,7 @@ function readMetadata({ name, metadata }: Weights): Progress {
   }
 }
 
-function checkTensors(weights: Weights, tensors: ReadonlyMap<string, Tensor>): void {
+function checkTensors(weights: Weights, tensors: ReadonlyMap<string, Tensor>, carries: boolean): void {
   const refuse = (what: string) => new TypeError(`Cannot resume from "${weights.name}": ${what}`);
   for (const [name, { shape }] of tensors) {
     const stored = weights.tensors.get(name);
@@ -127,6 +146,7 @@ function checkTensors(weights: Weights, tensors: ReadonlyMap<string, Tensor>): v
     }
   }
   for (const name of weights.tensors.keys()) {
-    if (!tensors.has(name)) throw refuse(`"${name}" is not part of this run; it is of another model or optimiser`);
+    if (!tensors.has(name) && !(carries && CARRIED.test(name)))
+      throw refuse(`"${name}" is not part of this run; it is of another model or optimiser`);
   }
 }

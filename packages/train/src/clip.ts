@@ -6,13 +6,20 @@ export class DivergedError extends RangeError {
   override readonly name = "DivergedError";
   /** The first parameter, in the order of the model, whose gradient it is. */
   readonly parameter: string;
+  /** Its length: NaN or infinite. */
+  readonly norm: number;
+  /** The first tensor on the way there that is NaN or infinite, and the op that gave it, where it was looked for. */
+  readonly origin: string | undefined;
 
-  constructor(parameter: string, norm: number) {
+  constructor(parameter: string, norm: number, origin?: string) {
     super(
-      `Cannot take a step: the gradient of "${parameter}" is ${Number.isNaN(norm) ? "NaN" : "infinite"};` +
-        " lower the learning rate, or go back to the last checkpoint",
+      `Cannot take a step: the gradient of "${parameter}" is ${Number.isNaN(norm) ? "NaN" : "infinite"}` +
+        (origin === undefined ? "" : `, and first of all ${origin}`) +
+        "; lower the learning rate, or go back to the last checkpoint",
     );
     this.parameter = parameter;
+    this.norm = norm;
+    this.origin = origin;
   }
 }
 

@@ -5,6 +5,10 @@ export interface Batch {
   readonly ids: Int32Array; // batch time
   /** -100 where nothing is to be predicted. */
   readonly labels: Int32Array; // batch time
+  /** Numbers of the documents that are packed into a row; each begins with states of its own. Absent: one a row. */
+  readonly seqIdx?: Int32Array; // batch time
+  /** The rows do not go on where the batch before ended, so that no state is carried into them. */
+  readonly begins?: boolean;
   readonly batch: number;
   readonly time: number;
 }
@@ -76,6 +80,8 @@ export interface TokenBatchesOptions {
   readonly time: number;
   /** Order of the windows: another one in each epoch, the same for the same seed. Default 0. */
   readonly seed?: number;
+  /** The token that begins a document, where documents must not see each other. Default: a window is one text. */
+  readonly separatorId?: number | undefined;
 }
 
 /**
@@ -95,15 +101,13 @@ export class TokenBatches implements BatchSource {
   readonly #tokens: Int32Array;
   readonly #batch: number;
   readonly #time: number;
+  readonly #separatorId: number | undefined;
   #position: DataPosition;
   #order: Int32Array;
 
-  constructor(tokens: Int32Array, { batch, time, seed = 0 }: TokenBatchesOptions) {
-    for (const [name, value] of Object.entries({ batch, time })) {
-      if (!(Number.isInteger(value) && value > 0)) {
-        throw new RangeError(`Cannot make batches: ${name} is ${value} but a whole number from 1 on was needed`);
-      }
-    }
+  constructor(tokens: Int32Array, { batch, time, seed = 0, separatorId }: TokenBatchesOptions) {
+    requireSizes({ batch, time });
+    this.#separatorId = separatorId;
     this.windows = Math.floor((tokens.length - 1) / time);
     if (this.windows < 1) {
       throw new RangeError(
@@ -113,7 +117,7 @@ export class TokenBatches implements BatchSource {
     this.#tokens = tokens;
     this.#batch = batch;
     this.#time = time;
-    this.#position = checked({ seed, epoch: 0, window: 0 }, this.windows);
+    this.#position = checkedPosition({ seed, epoch: 0, window: 0 }, this.windows);
     this.#order = shuffled(this.windows, this.#position);
   }
 
@@ -122,7 +126,7 @@ export class TokenBatches implements BatchSource {
   }
 
   set position(position: DataPosition) {
-    this.#position = checked(position, this.windows);
+    this.#position = checkedPosition(position, this.windows);
     this.#order = shuffled(this.windows, position);
   }
 
@@ -147,19 +151,40 @@ export class TokenBatches implements BatchSource {
   }
 
   #batchOf(windows: readonly number[]): Batch {
-    const time = this.#time;
-    const ids = new Int32Array(windows.length * time);
-    const labels = new Int32Array(windows.length * time);
-    windows.forEach((window, row) => {
-      const start = window * time;
-      ids.set(this.#tokens.subarray(start, start + time), row * time);
-      labels.set(this.#tokens.subarray(start + 1, start + time + 1), row * time);
-    });
-    return { ids, labels, batch: windows.length, time };
+    const starts = windows.map((window) => window * this.#time);
+    return batchAt(this.#tokens, starts, this.#time, this.#separatorId);
   }
 }
 
-function checked(position: DataPosition, windows: number): DataPosition {
+/** The rows that begin at some places of the tokens. */
+export function batchAt(tokens: Int32Array, starts: readonly number[], time: number, separatorId?: number): Batch {
+  const batch = starts.length;
+  const ids = new Int32Array(batch * time);
+  const labels = new Int32Array(batch * time);
+  starts.forEach((start, row) => {
+    ids.set(tokens.subarray(start, start + time), row * time);
+    labels.set(tokens.subarray(start + 1, start + time + 1), row * time);
+  });
+  if (separatorId === undefined) return { ids, labels, batch, time };
+  let document = 0;
+  const seqIdx = ids.map((id, i) => {
+    if (i % time === 0) document = 0;
+    return id === separatorId ? ++document : document;
+  });
+  return { ids, labels, seqIdx, batch, time };
+}
+
+/** Whole numbers from 1 on. */
+export function requireSizes(sizes: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(sizes)) {
+    if (!(Number.isInteger(value) && value > 0)) {
+      throw new RangeError(`Cannot make batches: ${name} is ${value} but a whole number from 1 on was needed`);
+    }
+  }
+}
+
+/** A position, if it is in data of that many windows. */
+export function checkedPosition(position: DataPosition, windows: number): DataPosition {
   const { seed, epoch, window } = position;
   const isIndex = (value: number, most: number) => Number.isInteger(value) && value >= 0 && value <= most;
   if (!isIndex(seed, 2 ** 32 - 1)) {

@@ -21,7 +21,10 @@ export {
   type ReadTokensOptions,
   type TokenBatchesOptions,
 } from "./data.ts";
-export { evaluateLoss, meanLoss, train, type NextTokenModel, type StepReport, type TrainOptions } from "./loop.ts";
+export { CarriedState, type Layers } from "./carried-state.ts";
+export { train, type StepReport, type TrainOptions } from "./loop.ts";
+export { evaluateLoss, meanLoss, type NextTokenModel, type NextTokenOptions } from "./loss.ts";
+export { StreamBatches, type StreamBatchesOptions } from "./stream-batches.ts";
 export { readDocuments, type ReadDocumentsOptions } from "./documents.ts";
 export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";
 export { loadCheckpoint, saveCheckpoint, type TrainingRun } from "./checkpoint.ts";

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { AdamW } from "./adamw.ts";
 import { DivergedError } from "./clip.ts";
 import { Ema } from "./ema.ts";
-import { evaluateLoss, train, type StepReport } from "./loop.ts";
+import { train, type StepReport } from "./loop.ts";
+import { evaluateLoss } from "./loss.ts";
 import { linearSchedule } from "./schedule.ts";
 import { countingBatches, TinyModel } from "./tiny.fixture.ts";
 
@@ -113,11 +114,40 @@ test("a gradient that is NaN is named, and the step is not taken", async () => {
   model.mixer.D.assign(device.full([16], NaN));
   const error = await train({ ...rest, steps: 2 }).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(DivergedError);
-  expect(error).toMatchObject({ parameter: "embedding.weight" });
+  expect(error).toMatchObject({ parameter: "embedding.weight", origin: 'parameter "mixer.D"' });
   expect(optimiser.stepCount).toBe(1);
   expect({
     weight: await model.embedding.weight.data(),
     position: data.position,
     bytes: device.liveBytes,
   }).toEqual(before);
+});
+
+test("the first op whose result is NaN is named", async () => {
+  const { device, ...rest } = run();
+  const { norm, mixer } = rest.model;
+  // both are finite, their product is not
+  norm.weight.assign(device.full([8], 1e30));
+  mixer.inProj.weight.assign(device.full([32, 8], 1e30));
+  const live = device.liveBytes;
+  const error = await train({ ...rest, steps: 1 }).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(DivergedError);
+  expect((error as DivergedError).message).toMatch(
+    /is NaN, and first of all "\w+" of the op "matmul", which reads "mixer.inProj.weight"; lower the learning rate/,
+  );
+  expect(device.liveBytes).toBe(live);
+});
+
+test("what the optimiser does not have stays as it is, and costs no gradient", async () => {
+  const { model, data, schedule } = run();
+  const isTrained = (name: string) => name.startsWith("mixer.outProj");
+  const all = [...model.parameters()];
+  const valuesOf = () => Promise.all(all.map(async ([name, tensor]) => [name, await tensor.data()] as const));
+  const before = new Map(await valuesOf());
+  const optimiser = new AdamW(all.filter(([name]) => isTrained(name)));
+  await train({ model, data, schedule, optimiser, steps: 2 });
+  for (const [name, values] of await valuesOf()) {
+    if (isTrained(name)) expect(values).not.toEqual(before.get(name));
+    else expect(values).toEqual(before.get(name));
+  }
 });

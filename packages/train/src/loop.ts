@@ -1,16 +1,12 @@
-import type { Module } from "@elapid/nn";
-import { crossEntropy } from "@elapid/ops";
-import { sum, valueAndGrad, type Tensor } from "@elapid/tensor";
-import { clipScale, globalNorm } from "./clip.ts";
-import type { Batch, BatchSource } from "./data.ts";
+import { valueAndGrad, type Tensor } from "@elapid/tensor";
+import { freeLayers, type CarriedState } from "./carried-state.ts";
+import { clipScale, DivergedError, globalNorm } from "./clip.ts";
+import type { BatchSource } from "./data.ts";
 import type { Ema } from "./ema.ts";
+import { countOf, meanLoss, type NextTokenModel } from "./loss.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedule.ts";
-
-/** A model of the next token: integers `batch time` to logits `batch time vocab`. Those of `@elapid/models` are. */
-export interface NextTokenModel extends Module {
-  forward(ids: Tensor): { readonly logits: Tensor | undefined };
-}
+import { firstNonFinite } from "./trace.ts";
 
 /** What a step of training did. */
 export interface StepReport {
@@ -38,6 +34,10 @@ export interface TrainOptions {
   readonly accumulate?: number;
   /** Gradients are scaled to this global norm where theirs is larger. Default 1. */
   readonly clipNorm?: number;
+  /** Computes each layer a second time on the way back, which takes less memory and more time. Default `false`. */
+  readonly recompute?: boolean | undefined;
+  /** Carries states from window to window; the rows of the data must go on where they were. Default: windows stand alone. */
+  readonly carry?: CarriedState | undefined;
   /** Follows the parameters. */
   readonly ema?: Ema | undefined;
   /** Told after every step; the next one waits for it. Logging, evaluation and checkpoints have their place here. */
@@ -57,7 +57,8 @@ export interface TrainOptions {
  * await train({ model, data, optimiser, schedule, steps: 1000, onStep: ({ step, loss }) => console.log(step, loss) });
  * ```
  *
- * @throws DivergedError that names the first parameter whose gradient is NaN or infinite; the step is not taken.
+ * @throws DivergedError that names the first parameter whose gradient is NaN or infinite, and the first op and tensor on
+ * the way there that is; the step is not taken.
  */
 export async function train(options: TrainOptions): Promise<void> {
   const { data, optimiser, steps, accumulate = 1, ema, onStep, evaluateEvery = Infinity, onEvaluate, signal } = options;
@@ -67,9 +68,12 @@ export async function train(options: TrainOptions): Promise<void> {
   while (optimiser.stepCount < steps) {
     signal?.throwIfAborted();
     const { position } = data;
-    const report = await takeStep(options).catch((error: unknown) => {
+    const report = await takeStep(options).catch(async (error: unknown) => {
       data.position = position;
-      throw error;
+      if (!(error instanceof DivergedError)) throw error;
+      const origin = await originOf(options);
+      data.position = position;
+      throw new DivergedError(error.parameter, error.norm, origin);
     });
     ema?.update();
     await onStep?.(report);
@@ -82,35 +86,53 @@ export async function train(options: TrainOptions): Promise<void> {
 
 /** One step, or an error that leaves model and optimiser as they were. */
 async function takeStep(options: TrainOptions): Promise<StepReport> {
-  const { optimiser, schedule, accumulate = 1, clipNorm = 1 } = options;
+  const { optimiser, schedule, accumulate = 1, clipNorm = 1, carry } = options;
   const start = performance.now();
   const lr = schedule(optimiser.stepCount);
-  const { losses, gradients, tokens } = differentiate(options);
+  const { losses, gradients, tokens, layers } = differentiate(options);
   try {
     const gradientNorm = (await globalNorm(gradients)) / accumulate;
     const loss = (await Promise.all(losses.map((value) => value.data()))).reduce((sum, [value]) => sum + value, 0);
     optimiser.step(gradients, { lr, gradientScale: clipScale(gradientNorm, clipNorm) / accumulate });
+    carry?.replace(layers);
     const milliseconds = performance.now() - start;
     return { step: optimiser.stepCount, loss: loss / accumulate, gradientNorm, lr, tokens, milliseconds };
   } finally {
     for (const tensor of [...losses, ...Object.values(gradients)]) tensor.dispose();
+    if (layers !== carry?.layers) freeLayers(layers);
   }
 }
 
-/** The losses of the batches of a step, and the sum of their gradients. */
-function differentiate({ model, data, optimiser, accumulate = 1 }: TrainOptions) {
+/** Computes a step that went wrong again and says where it did. */
+async function originOf(options: TrainOptions): Promise<string | undefined> {
+  return firstNonFinite(options.optimiser.parameters, () => {
+    const { losses, gradients, layers } = differentiate(options);
+    for (const tensor of [...losses, ...Object.values(gradients)]) tensor.dispose();
+    freeLayers(layers);
+  });
+}
+
+/** The losses of the batches of a step, the sum of their gradients, and what the layers carry on. */
+function differentiate({ model, data, optimiser, accumulate = 1, recompute, carry }: TrainOptions) {
   const parameters = Object.fromEntries(optimiser.parameters);
   const losses: Tensor[] = [];
   let gradients: Record<string, Tensor> = {};
   let tokens = 0;
+  let layers = carry?.layers;
   for (let i = 0; i < accumulate; i++) {
     const batch = data.next();
-    const { value, gradients: more } = valueAndGrad(() => meanLoss(model, batch), parameters);
-    losses.push(value);
+    const step = valueAndGrad(() => {
+      const before = batch.begins ? undefined : layers;
+      const { loss, layers: after } = meanLoss(model, batch, { recompute, layers: before });
+      return { value: loss, beside: carry && after };
+    }, parameters);
+    losses.push(step.value);
     tokens += countOf(batch);
-    gradients = i === 0 ? more : sumOf(gradients, more);
+    gradients = i === 0 ? step.gradients : sumOf(gradients, step.gradients);
+    if (i > 0) freeLayers(layers);
+    layers = step.beside;
   }
-  return { losses, gradients, tokens };
+  return { losses, gradients, tokens, layers };
 }
 
 /** Sums by name; what is added is freed. */
@@ -122,46 +144,4 @@ function sumOf(a: Readonly<Record<string, Tensor>>, b: Readonly<Record<string, T
       return [name, left.add(right)];
     }),
   );
-}
-
-/** Mean loss a token of a batch, a scalar in nats. */
-export function meanLoss(model: NextTokenModel, batch: Batch): Tensor {
-  const { device } = parameterOf(model);
-  using scope = device.scope();
-  const losses = lossesOf(model, batch);
-  return scope.keep(sum(losses).mul(device.full([], 1 / Math.max(1, countOf(batch)))));
-}
-
-/** Mean loss a token over several batches, in nats: `evaluateLoss(model, validation.inOrder())`. NaN if there are none. */
-export async function evaluateLoss(
-  model: NextTokenModel,
-  batches: Iterable<Batch>,
-  { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<number> {
-  let total = 0;
-  let count = 0;
-  for (const batch of batches) {
-    signal?.throwIfAborted();
-    using losses = lossesOf(model, batch);
-    for (const loss of await losses.data()) total += loss;
-    count += countOf(batch);
-  }
-  return total / count;
-}
-
-function lossesOf(model: NextTokenModel, { ids, labels, batch, time }: Batch): Tensor {
-  const { device } = parameterOf(model);
-  using scope = device.scope();
-  const { logits } = model.forward(device.tensor(ids, [batch, time]));
-  if (logits === undefined) throw new TypeError("Cannot train: the model gave no logits");
-  return scope.keep(crossEntropy(logits, device.tensor(labels, [batch, time])));
-}
-
-function countOf({ labels }: Batch): number {
-  return labels.reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
-}
-
-function parameterOf(model: Module): Tensor {
-  for (const [, parameter] of model.parameters()) return parameter;
-  throw new TypeError("Cannot train: the model has no parameters");
 }

@@ -1,6 +1,8 @@
-import { Embedding, MambaMixer, Module, RmsNorm, seeded } from "@elapid/nn";
+import { Embedding, MambaMixer, Module, RmsNorm, seeded, type MambaMixerState } from "@elapid/nn";
 import type { Device, Tensor } from "@elapid/tensor";
+import type { Layers } from "./carried-state.ts";
 import { TokenBatches } from "./data.ts";
+import type { NextTokenOptions } from "./loss.ts";
 
 /** One Mamba block over 12 tokens: small enough for reference loops. */
 export class TinyModel extends Module {
@@ -16,11 +18,13 @@ export class TinyModel extends Module {
     this.mixer = new MambaMixer({ dModel: 8, dInner: 16, dState, dConv: 4, dtRank: 1 }, init);
   }
 
-  forward(ids: Tensor): { logits: Tensor } {
+  forward(ids: Tensor, { seqIdx, layers }: NextTokenOptions = {}): { logits: Tensor; layers: Layers } {
     using scope = ids.device.scope();
     const x = this.embedding.forward(ids);
-    const { y } = this.mixer.forward({ x: this.norm.forward(x) });
-    return { logits: scope.keep(this.embedding.unembed(x.add(y))) };
+    const carried = layers?.[0] as MambaMixerState | undefined;
+    const { y, state } = this.mixer.forward({ x: this.norm.forward(x), state: carried, seqIdx });
+    for (const tensor of Object.values(state)) scope.keep(tensor);
+    return { logits: scope.keep(this.embedding.unembed(x.add(y))), layers: [state] };
   }
 }
 
