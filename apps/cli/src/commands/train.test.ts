@@ -66,7 +66,18 @@ test.each(["mamba", "mamba2"])("trains a %s that loads and writes", async (kind)
 test("bits per byte are those of elapid score", async () => {
   const { out, args } = prepare();
   // one window holds all that is held out
-  const outcome = await invoke([...args, "--tokenizer", "bytes", "--eval-split", "0.06", "--time", "100", "--json"]);
+  const outcome = await invoke([
+    ...args,
+    "--tokenizer",
+    "bytes",
+    "--pack",
+    "joined",
+    "--eval-split",
+    "0.06",
+    "--time",
+    "100",
+    "--json",
+  ]);
   const { best } = JSON.parse(outcome.stdout);
   const bytes = Buffer.from(stories.map((story) => `\0${story}`).join(""));
   const held = bytes.subarray(bytes.length - Math.floor(bytes.length * 0.06));
@@ -142,6 +153,13 @@ test("another tokenizer is taken as it is", async () => {
   expect(JSON.parse(readFileSync(join(out, "tokenizer.json"), "utf8"))).toEqual(
     JSON.parse(readFileSync(join(first.out, "tokenizer.json"), "utf8")),
   );
+});
+
+test("recomputation gives the same model", async () => {
+  const [kept, again] = [prepare(2), prepare(2)];
+  await invoke(kept.args);
+  await invoke([...again.args, "--recompute", "on"]);
+  expect(contents(again.out)).toEqual(contents(kept.out));
 });
 
 test("a learning rate that diverges leaves the checkpoint of before", async () => {

@@ -71,10 +71,11 @@ export async function readCorpus(settings: Settings, tokenizer: Tokenizer, signa
       `Cannot hold out ${evalSplit} of ${tokens.length} tokens: a sequence of ${time} does not fit; give more data, a larger --eval-split or a smaller --time`,
     );
   }
-  const training = new TokenBatches(tokens.subarray(0, tokens.length - held), { batch, time, seed });
+  const sizes = { batch, time, separatorId: settings.pack === "reset" ? separatorId : undefined };
+  const training = new TokenBatches(tokens.subarray(0, tokens.length - held), { ...sizes, seed });
   if (held === 0) return { tokens, training, evaluation: undefined };
   const rest = tokens.subarray(tokens.length - held);
-  const batches = new TokenBatches(rest, { batch, time });
+  const batches = new TokenBatches(rest, sizes);
   const labels = rest.subarray(1, batches.windows * time + 1);
   return { tokens, training, evaluation: { batches, bytes: Buffer.byteLength(tokenizer.decode(labels)) } };
 }

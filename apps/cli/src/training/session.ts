@@ -133,6 +133,7 @@ export class Session {
       steps,
       accumulate,
       clipNorm,
+      recompute: settings.recompute === "on",
       signal,
       onStep: async (report) => {
         const { step } = report;

@@ -26,6 +26,9 @@ export interface Settings {
   readonly evalEvery: number;
   readonly saveEvery: number;
   readonly patience: number | undefined;
+  /** Documents of a window begin with a state of their own. */
+  readonly pack: "reset" | "joined";
+  readonly recompute: "on" | "off";
   readonly separator: string;
   readonly field: string;
   readonly seed: number;
@@ -57,6 +60,8 @@ export const settingOptions = {
   evalEvery: number("n", "steps between evaluations (default: 100)", count),
   saveEvery: number("n", "steps between checkpoints (default: 100)", count),
   patience: number("n", "stop after so many evaluations without a better one", count),
+  pack: choice(["reset", "joined"], "whether a document begins with a fresh state (default: reset)"),
+  recompute: choice(["on", "off"], "compute layers twice instead of keeping them (default: off)"),
   separator: text("text", "what stands between documents of a text file (default: <|endoftext|>)"),
   field: text("name", "field of a JSON line that has the text (default: text)"),
   seed: number("n", "settles the first weights and the order of the data (default: 0)", { min: 0, whole: true }),
@@ -85,6 +90,8 @@ const defaults = {
   evalEvery: 100,
   saveEvery: 100,
   patience: undefined,
+  pack: "reset" as const,
+  recompute: "off" as const,
   separator: "<|endoftext|>",
   field: "text",
   seed: 0,
