@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { HostBackend, type Backend } from "@elapid/tensor";
-import type { Kernel } from "@elapid/webgpu";
+import type { Kernel, WebGpuBackend } from "@elapid/webgpu";
 
 /** A way to run ops that every test and every reference check goes through. */
 export interface TestedBackend {
@@ -38,7 +38,7 @@ async function wasm(options: {
 }
 
 /** A WebGPU device in software, with all kernels or with `only` some. */
-export async function softwareWebGpu(only?: readonly Kernel[]): Promise<Backend> {
+export async function softwareWebGpu(only?: readonly Kernel[]): Promise<WebGpuBackend> {
   const [{ openWebGpu }, ops, scan] = await Promise.all([
     import("@elapid/webgpu"),
     import("@elapid/ops/webgpu"),

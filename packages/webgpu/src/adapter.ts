@@ -60,9 +60,11 @@ export async function findAdapter({ gpu, adapter }: AdapterOptions): Promise<GPU
 /** What a device or adapter came from. The package's `create()` object must outlive all that came out of it, or the process aborts. */
 const owners = new WeakMap<GPUDevice | GPUAdapter, GPU | GPUAdapter>();
 
-/** A device with the limits and features that every device has. */
+/** A device with the features and limits that every device has, but tensors may begin wherever the adapter lets them. */
 export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const device = await adapter.requestDevice({ label: "elapid" });
+  const { minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment } = adapter.limits;
+  const requiredLimits = { minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment };
+  const device = await adapter.requestDevice({ label: "elapid", requiredLimits });
   owners.set(device, adapter);
   return device;
 }

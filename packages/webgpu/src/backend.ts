@@ -31,6 +31,8 @@ export interface BackendOptions {
 }
 
 const MEBIBYTE = 2 ** 20;
+/** What memory of tensors is used for. */
+const TENSOR = usage.storage | usage.uniform | usage.copySource | usage.copyTarget;
 /** Plans kept; each holds a small uniform buffer. */
 const MAX_PLANS = 2048;
 
@@ -58,10 +60,11 @@ export class WebGpuBackend implements Backend {
     device: GPUDevice,
     { kernels, description, maxBindingBytes = Infinity, maxBytes = Infinity, forwardProgress = false }: BackendOptions,
   ) {
-    const { maxBufferSize, maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = device.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    const { minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment } = device.limits;
     this.#device = device;
     this.description = description;
-    this.alignment = minStorageBufferOffsetAlignment;
+    this.alignment = Math.max(minStorageBufferOffsetAlignment, minUniformBufferOffsetAlignment);
     this.#partLimit = Math.min(maxBindingBytes, maxBufferSize, maxStorageBufferBindingSize);
     this.#maxBytes = maxBytes;
     const features = device.features as ReadonlySet<string>;
@@ -84,6 +87,11 @@ export class WebGpuBackend implements Backend {
   /** Bytes of freed memory that is kept for reuse. */
   get pooledBytes(): number {
     return this.#pool.keptBytes;
+  }
+
+  /** Dispatches encoded so far. */
+  get dispatchCount(): number {
+    return this.#queue.dispatchCount;
   }
 
   /** Pipelines compiled or being compiled. */
@@ -200,7 +208,11 @@ export class WebGpuBackend implements Backend {
     return steps
       .filter(({ groups }) => groups[0] > 0)
       .map(({ pipeline, binds, groups, bindGroups }) => {
-        const spans = binds.map((bound) => tensors.get(bound)!);
+        const spans = binds.map(({ name, uniform }) => {
+          const span = tensors.get(name)!;
+          // a uniform is made of vectors of four numbers, and so is the room in a buffer
+          return uniform ? { ...span, length: Math.ceil(span.length / 16) * 16 } : span;
+        });
         const bind = (device: GPUDevice) => bindGroups.get(device, op, pipeline.layout, uniform, spans);
         return { op, pipeline, bind, groups };
       });
@@ -239,7 +251,7 @@ export class WebGpuBackend implements Backend {
 
   #createBuffer(size: number): GPUBuffer {
     this.#faults.watch();
-    const buffer = this.#device.createBuffer({ size, usage: usage.storage | usage.copySource | usage.copyTarget });
+    const buffer = this.#device.createBuffer({ size, usage: TENSOR });
     this.#faults.unwatch(["allocate"], () => {
       this.#pool.trim(0);
       return new OutOfMemoryError(this.description, size, 0); // a device does not say how much it has left

@@ -18,6 +18,8 @@ const STAGING_BOUND = 16 * 2 ** 20;
  * pipeline is not compiled yet or an op runs on the host.
  */
 export class CommandQueue {
+  /** Dispatches encoded so far. */
+  dispatchCount = 0;
   readonly #device: GPUDevice;
   readonly #faults: Faults;
   readonly #staging: BufferPool;
@@ -92,6 +94,7 @@ export class CommandQueue {
 
   /** Records one dispatch. Only a command may call it. */
   dispatch(op: string, pipeline: GPUComputePipeline, bind: (device: GPUDevice) => GPUBindGroup, groups: Grid): void {
+    this.dispatchCount++;
     this.#ops.add(op);
     this.#pass ??= this.#record().beginComputePass();
     this.#pass.setPipeline(pipeline);

@@ -4,6 +4,7 @@ export { FORWARD_PROGRESS, grantsForwardProgress } from "./forward-progress.ts";
 export { compileKernel, kernelVariants, type KernelVariant } from "./compile.ts";
 export {
   defineKernel,
+  UNIFORM_ELEMENTS,
   type Kernel,
   type KernelContext,
   type KernelDefinition,

@@ -82,6 +82,23 @@ describe("defineKernel", () => {
     ]);
   });
 
+  test("binds small inputs as uniforms, given or not", () => {
+    const kernel = defineKernel(op, {
+      ...pass,
+      binds: ["x", "y"],
+      uniforms: ["bias", "mask"],
+      source: () => wgsl`fn main() { if (maskAt(0) > 0) { y[0] = biasAt(4); } }`,
+    });
+    expect(bindingsOf(kernel, kernel.passes[0], new Set(["bias"]))).toEqual([
+      { name: "x", type: "f32", writable: false },
+      { name: "y", type: "f32", writable: true },
+      { name: "bias", type: "f32", writable: false, uniform: true },
+    ]);
+    const text = moduleText(kernel, kernel.passes[0], dims, context("bias"));
+    expect(text).toContain("@group(0) @binding(3) var<uniform> bias: array<vec4<f32>, 2>;");
+    expect(text).toContain("fn maskAt(i: u32) -> i32 { return i32(); }");
+  });
+
   test("refuses a pass that binds what is not there, or too much", () => {
     expect(() => defineKernel(op, { ...pass, binds: ["w"] })).toThrow(
       'Cannot define a kernel of "sample": w is neither a tensor of it nor scratch',
@@ -89,6 +106,7 @@ describe("defineKernel", () => {
     expect(() => defineKernel(op, { ...pass, binds: Array(9).fill("x") })).toThrow(
       "a pass binds 9 tensors but at most 8 are granted everywhere",
     );
+    expect(() => defineKernel(op, { ...pass, binds: [], uniforms: ["w"] })).toThrow("w is neither a tensor of it");
   });
 });
 

@@ -27,6 +27,11 @@ export interface KernelLimits {
 export interface Pass<D, A> {
   /** Tensors and scratch that it reads or writes, at most 8. Default: all inputs and outputs, in the op's order. */
   readonly binds?: readonly string[];
+  /**
+   * Inputs, no weights, that it reads beside those, at most 8 too, each of at most `UNIFORM_ELEMENTS` numbers: they are bound as
+   * uniforms, and `DAt(i)` is what `D[i]` would be.
+   */
+  readonly uniforms?: readonly string[];
   /** Number of workgroups, for the part at hand where a tensor is split; over 65535 they are folded into y and z, see the snippet `groupIndex`. */
   readonly workgroups: (dims: D & { readonly partCount: number }, context: KernelContext<A>) => number;
   /** Depends on nothing but its arguments: pipelines are kept by their text. */
@@ -124,15 +129,16 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   const scratch = { ...definition.scratch, ...definition.atomics };
   const passes = "passes" in definition ? definition.passes : [definition];
   const tensors = [...op.inputs, ...op.outputs].map(({ name }) => name);
-  for (const { binds = tensors } of passes) {
-    for (const name of binds) {
+  for (const { binds = tensors, uniforms = [] } of passes) {
+    for (const name of [...binds, ...uniforms]) {
       if (!tensors.includes(name) && !(name in scratch)) {
         throw new TypeError(`Cannot define a kernel of "${op.name}": ${name} is neither a tensor of it nor scratch`);
       }
     }
-    if (binds.length > MAX_BINDINGS) {
+    const most = Math.max(binds.length, uniforms.length);
+    if (most > MAX_BINDINGS) {
       throw new TypeError(
-        `Cannot define a kernel of "${op.name}": a pass binds ${binds.length} tensors but at most ${MAX_BINDINGS} are granted everywhere`,
+        `Cannot define a kernel of "${op.name}": a pass binds ${most} tensors but at most ${MAX_BINDINGS} are granted everywhere`,
       );
     }
   }
@@ -143,5 +149,8 @@ export function defineKernel<I extends Specs, O extends Specs, A extends Attribu
   return { ...kernel, traffic: traffic ?? ((dims, context) => trafficOf(kernel, dims, context)) };
 }
 
-/** Storage buffers that every WebGPU device lets a pass bind. */
+/** Storage buffers that every WebGPU device lets a pass bind; of uniforms they grant four more. */
 const MAX_BINDINGS = 8;
+
+/** Numbers that every device takes in a uniform, of 64 KiB. */
+export const UNIFORM_ELEMENTS = 16_384;

@@ -7,6 +7,8 @@ export interface Binding {
   readonly name: string;
   readonly type: "f32" | "i32" | "u32" | "atomic<u32>";
   readonly writable: boolean;
+  /** Bound as a uniform, not as storage. */
+  readonly uniform?: boolean;
 }
 
 /** A number in the uniform `dims`. */
@@ -24,7 +26,7 @@ export interface Part {
 /** What a pass binds in this call: absent inputs are left out. */
 export function bindingsOf(
   { op, dtypes, scratch, atomics }: Omit<Kernel, "traffic">,
-  { binds }: Pass<Sizes, Attributes>,
+  { binds, uniforms = [] }: Pass<Sizes, Attributes>,
   given: ReadonlySet<string>,
 ): Binding[] {
   const found = new Map<string, Binding>();
@@ -36,7 +38,11 @@ export function bindingsOf(
   for (const name in scratch)
     found.set(name, { name, type: atomics.has(name) ? "atomic<u32>" : "f32", writable: true });
   const names = binds ?? [...op.inputs, ...op.outputs].map(({ name }) => name);
-  return names.flatMap((name) => found.get(name) ?? []);
+  const small = uniforms.flatMap((name) => found.get(name) ?? []);
+  return [
+    ...names.flatMap((name) => found.get(name) ?? []),
+    ...small.map((binding) => ({ ...binding, uniform: true })),
+  ];
 }
 
 /**
@@ -51,7 +57,15 @@ export function moduleText(kernel: Kernel, pass: Pass<Sizes, Attributes>, dims: 
     `struct Dims { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }`,
     "@group(0) @binding(0) var<uniform> dims: Dims;",
   ];
-  bindingsOf(kernel, pass, context.given).forEach(({ name, type, writable }, i) => {
+  bindingsOf(kernel, pass, context.given).forEach(({ name, type, writable, uniform }, i) => {
+    if (uniform) {
+      // elements of arrays in a uniform are as far apart as four numbers
+      const { names } = kernel.op.inputs.find((input) => input.name === name)!.pattern;
+      const length = names.reduce((size, dim) => size * dims[dim], 1);
+      lines.push(`@group(0) @binding(${i + 1}) var<uniform> ${name}: array<vec4<${type}>, ${Math.ceil(length / 4)}>;`);
+      lines.push(`fn ${name}At(i: u32) -> ${type} { return ${name}[i / 4][i % 4]; }`);
+      return;
+    }
     const access = writable ? "read_write" : "read";
     lines.push(`@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${type}>;`);
   });
@@ -60,7 +74,9 @@ export function moduleText(kernel: Kernel, pass: Pass<Sizes, Attributes>, dims: 
     const given = context.given.has(name);
     const isGiven = `has${name[0].toUpperCase()}${name.slice(1)}`;
     if (words.has(isGiven)) lines.push(`const ${isGiven} = ${given};`);
-    if (!given && words.has(name)) lines.push(`var<private> ${name}: array<${dtype}, 1>;`);
+    if (given) continue;
+    if (pass.uniforms?.includes(name)) lines.push(`fn ${name}At(i: u32) -> ${dtype} { return ${dtype}(); }`);
+    else if (words.has(name)) lines.push(`var<private> ${name}: array<${dtype}, 1>;`);
   }
   for (const [name, value] of Object.entries(context.attributes)) {
     if (typeof value === "boolean" && words.has(name)) lines.push(`const ${name} = ${value};`);

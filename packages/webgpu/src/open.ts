@@ -18,7 +18,7 @@ export interface OpenWebGpuOptions extends AdapterOptions {
 }
 
 /**
- * Opens a WebGPU device, with the default limits and no optional feature.
+ * Opens a WebGPU device, with the default limits, but for the alignment of tensors, and no optional feature.
  *
  * ```ts
  * import { kernels } from "@elapid/ops/webgpu";

@@ -31,7 +31,8 @@ export function piecesOf(kernel: Kernel, call: OpCall, limits: BindingLimits): P
   const { op, split, along } = kernel;
   const whole = new Map<string, Span>();
   const cut = new Map<string, View>();
-  const binds = (name: string) => kernel.passes.some((pass) => pass.binds?.includes(name) ?? true);
+  const binds = (name: string) =>
+    kernel.passes.some(({ binds, uniforms }) => (binds?.includes(name) ?? true) || uniforms?.includes(name));
   for (const { name, pattern } of [...op.inputs, ...op.outputs]) {
     const view = call.inputs[name] ?? call.outputs[name];
     if (view === undefined || name === split || !binds(name)) continue;

@@ -62,7 +62,10 @@ export class PipelineCache {
   }
 
   #layout(bindings: readonly Binding[]): GPUBindGroupLayout {
-    const key = bindings.map(({ writable }) => (writable ? "w" : "r")).join("");
+    const types = bindings.map(({ writable, uniform }): GPUBufferBindingType =>
+      uniform ? "uniform" : writable ? "storage" : "read-only-storage",
+    );
+    const key = types.join();
     let layout = this.#layouts.get(key);
     if (layout === undefined) {
       const entry = (binding: number, type: GPUBufferBindingType) => ({
@@ -71,10 +74,7 @@ export class PipelineCache {
         buffer: { type },
       });
       layout = this.#device.createBindGroupLayout({
-        entries: [
-          entry(0, "uniform"),
-          ...bindings.map(({ writable }, i) => entry(i + 1, writable ? "storage" : "read-only-storage")),
-        ],
+        entries: [entry(0, "uniform"), ...types.map((type, i) => entry(i + 1, type))],
       });
       this.#layouts.set(key, layout);
     }

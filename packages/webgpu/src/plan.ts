@@ -1,7 +1,7 @@
 import { BindGroupCache } from "./bind-groups.ts";
 import type { Grid } from "./dispatch.ts";
 import type { Kernel, KernelContext } from "./kernel.ts";
-import { bindingsOf, moduleText, uniformBytes } from "./module.ts";
+import { bindingsOf, moduleText, uniformBytes, type Binding } from "./module.ts";
 import type { Piece } from "./pieces.ts";
 import { uniformBuffer, type Pipeline, type PipelineCache } from "./pipelines.ts";
 
@@ -13,7 +13,7 @@ export interface Plan {
   readonly steps: readonly {
     readonly pipeline: Pipeline;
     /** Tensors and scratch, in the order of their bindings from 1. */
-    readonly binds: readonly string[];
+    readonly binds: readonly Pick<Binding, "name" | "uniform">[];
     readonly groups: Grid;
     readonly bindGroups: BindGroupCache;
   }[];
@@ -42,7 +42,7 @@ export function makePlan(
     const bindings = bindingsOf(kernel, pass, context.given);
     return {
       pipeline: pipelines.get(kernel.op.name, moduleText(kernel, pass, dims, context), bindings),
-      binds: bindings.map(({ name }) => name),
+      binds: bindings,
       groups: fold(pass.workgroups(sizes, context)),
       bindGroups: new BindGroupCache(),
     };

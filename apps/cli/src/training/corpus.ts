@@ -25,7 +25,7 @@ export async function makeTokenizer(settings: Settings, signal: AbortSignal): Pr
     pad_token: end,
     clean_up_tokenization_spaces: false,
   };
-  return { files: { tokenizer, config }, tokenizer: createTokenizer({ tokenizer, config }) };
+  return { files: { tokenizer, config }, tokenizer: await createTokenizer({ tokenizer, config }) };
 }
 
 /** The tokenizer of a folder. */
@@ -42,7 +42,7 @@ export async function readTokenizer(folder: string): Promise<TokenizerParts> {
     }
   };
   const files = { tokenizer: await read("tokenizer.json"), config: await read("tokenizer_config.json") };
-  return { files, tokenizer: createTokenizer(files) };
+  return { files, tokenizer: await createTokenizer(files) };
 }
 
 /** What a run learns from and what it is measured on. */

@@ -14,6 +14,7 @@ import { complexSelectiveScanOp } from "./complex-selective-scan.ts";
 import { complexSelectiveScanChunked, complexSelectiveScanForward } from "./complex-selective-scan.wgsl.ts";
 import { selectiveScanChunked } from "./selective-scan.chunked.wgsl.ts";
 import { selectiveScanForward } from "./selective-scan.forward.wgsl.ts";
+import { selectiveScanStep } from "./selective-scan.step.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 
 const attributes = { deltaSoftplus: true };
@@ -65,5 +66,27 @@ describe.each([
     await expectMatchesReference(chunked, { op, sizes, inputs: { ...inputs, seqIdx }, attributes });
     const mask = seqIdx.map((_, t) => Number(t < 20 || t > 100));
     await expectMatchesReference(chunked, { op, sizes, inputs: { ...inputs, seqIdx, mask }, attributes });
+  });
+});
+
+describe.each([
+  scanSizes({ batch: 1, time: 1, inner: 1, state: 1 }),
+  scanSizes({ batch: 2, time: 1, inner: 63, state: 16 }),
+  scanSizes({ batch: 3, time: 1, inner: 258, state: 40 }, { B: { groups: 2 }, C: { groups: 3 } }),
+  scanSizes({ batch: 2, time: 1, inner: 6, state: 3 }, { B: "constant", C: "constant" }),
+])("one token at B$batch E$inner N$state, $groupsB groups of B, $groupsC of C", (sizes) => {
+  const sequential = only(selectiveScanForward);
+  const step = only(selectiveScanStep);
+
+  test.each([
+    { what: "everything", without: [] },
+    { what: "nothing optional", without: optional },
+    { what: "no step sizes' bias", without: ["mask", "seqIdx", "deltaBias"] },
+  ])("matches the reference with $what, and has the bits of the kernel for sequences", async ({ without }) => {
+    const inputs = randomInputs(selectiveScanOp, sizes, { seed: 3, ranges, without });
+    await expectMatchesReference(step, { op: selectiveScanOp, sizes, inputs, attributes });
+    expect(await step(selectiveScanOp, sizes, inputs, attributes)).toEqual(
+      await sequential(selectiveScanOp, sizes, inputs, attributes),
+    );
   });
 });
