@@ -31,7 +31,7 @@ export interface BpeTokenizerJson {
  *
  * ```ts
  * const json = await trainBpe(["the cat sat on the mat"], { vocabSize: 270 });
- * const tokenizer = createTokenizer({ tokenizer: json });
+ * const tokenizer = await createTokenizer({ tokenizer: json });
  * ```
  *
  * @throws RangeError if `vocabSize` has no room for the bytes and the special tokens.
