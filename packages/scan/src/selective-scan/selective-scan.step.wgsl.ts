@@ -1,5 +1,6 @@
 import { defineKernel, exponential, groupIndex, silu, softplus, UNIFORM_ELEMENTS, wgsl } from "@elapid/webgpu";
 import { selectiveScanOp } from "./selective-scan.ts";
+import { forwardTraffic } from "./selective-scan.traffic.ts";
 import { extentsOfC } from "./shared-rows.ts";
 import { sharedRows } from "./shared-rows.wgsl.ts";
 
@@ -19,6 +20,10 @@ export const selectiveScanStep = defineKernel(selectiveScanOp, {
     dims.time === 1 &&
     Math.max(dims.inner, dims.batch) <= UNIFORM_ELEMENTS &&
     extentsOfC(dims).reduce((rows, extent) => rows * extent, dims.state) <= UNIFORM_ELEMENTS,
+  traffic: (dims, { given }) => {
+    const { least } = forwardTraffic(dims, given, 1, undefined);
+    return { moved: least, least };
+  },
   binds: ["u", "delta", "A", "B", "z", "initialState", "y", "finalState"],
   uniforms: ["C", "D", "deltaBias", "mask"],
   workgroups: ({ batch, inner }) => Math.ceil((batch * inner) / WORKGROUP),
