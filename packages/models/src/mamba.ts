@@ -27,6 +27,7 @@ export const mamba = defineModel({
       dtRank: rankOf(json, "time_step_rank", dModel),
       bias: json.flag("use_bias", false),
       convBias: json.flag("use_conv_bias", true),
+      outScale: json.flag("rescale_prenorm_residual", false) ? json.int("num_hidden_layers") ** -0.5 : 1,
       norm: "rms",
       normEps: json.positive("layer_norm_epsilon", 1e-5),
       dIntermediate: 0,

@@ -41,6 +41,7 @@ export const mamba2 = defineModel({
       dConv: json.int("conv_kernel", { fallback: 4 }),
       bias: json.flag("use_bias", false),
       convBias: json.flag("use_conv_bias", true),
+      outScale: json.flag("rescale_prenorm_residual", false) ? json.int("num_hidden_layers") ** -0.5 : 1,
       gatedNorm: { eps: normEps },
       ...deltaLimits(json, "time_step_limit"),
       norm: "rms",

@@ -1,4 +1,5 @@
 export { CausalConv1d, type CausalConv1dInput, type CausalConv1dOptions } from "./causal-conv1d.ts";
+export { Dropout, DropoutChance } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export {
   blank,

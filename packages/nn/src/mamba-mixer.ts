@@ -20,6 +20,8 @@ export interface MambaMixerConfig {
   readonly bias?: boolean;
   /** Bias of the convolution. Default `true`. */
   readonly convBias?: boolean;
+  /** `outProj` starts as many times as large; `1/√layers` keeps the residual stream from growing (GPT-2). Default 1. */
+  readonly outScale?: number;
 }
 
 /** What a Mamba-1 mixer carries from one token to the next. */
@@ -62,7 +64,7 @@ export class MambaMixer extends Module {
 
   constructor(config: MambaMixerConfig, init: Init) {
     super();
-    const { dModel, dInner, dState, dConv, dtRank, bias = false, convBias = true } = config;
+    const { dModel, dInner, dState, dConv, dtRank, bias = false, convBias = true, outScale = 1 } = config;
     this.#config = config;
     this.inProj = new Linear(dModel, 2 * dInner, init, { bias });
     this.conv1d = new CausalConv1d(dInner, dConv, init, { bias: convBias, activation: "silu" });
@@ -71,7 +73,8 @@ export class MambaMixer extends Module {
     this.deltaProj = new Linear(dtRank, dInner, init, { bias: true, weightFill, biasFill: deltaBias(), role: "delta" });
     this.logA = init([dInner, dState], s4dReal(dState));
     this.D = init([dInner], constant(1));
-    this.outProj = new Linear(dInner, dModel, init, { bias });
+    const outFill = uniform(outScale * dInner ** -0.5);
+    this.outProj = new Linear(dInner, dModel, init, { bias, weightFill: outFill });
     this.#rates = new DecayRates(this.logA);
   }
 

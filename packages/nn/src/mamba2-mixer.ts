@@ -4,7 +4,7 @@ import { concat, type Tensor } from "@elapid/tensor";
 import { CausalConv1d } from "./causal-conv1d.ts";
 import { DecayRates } from "./decay-rates.ts";
 import { GroupRmsNorm } from "./group-rms-norm.ts";
-import { constant, deltaBias, type Fill, type Init } from "./init.ts";
+import { constant, deltaBias, uniform, type Fill, type Init } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 
@@ -25,6 +25,8 @@ export interface Mamba2MixerConfig {
   readonly bias?: boolean;
   /** Bias of the convolution. Default `true`. */
   readonly convBias?: boolean;
+  /** `outProj` starts as many times as large; `1/√layers` keeps the residual stream from growing (GPT-2). Default 1. */
+  readonly outScale?: number;
   /** The norm of what the scan gives: of parts of the channels, each by itself, or `false` for none. Default one part. */
   readonly gatedNorm?: false | { readonly groups?: number; readonly eps?: number; readonly beforeGate?: boolean };
   /** `D` is a number a channel, not a number a head. Default `false`. */
@@ -76,7 +78,18 @@ export class Mamba2Mixer extends Module {
 
   constructor(config: Mamba2MixerConfig, init: Init) {
     super();
-    const { dModel, dInner, nHeads, headDim, dState, nGroups, dConv, bias = false, convBias = true } = config;
+    const {
+      dModel,
+      dInner,
+      nHeads,
+      headDim,
+      dState,
+      nGroups,
+      dConv,
+      bias = false,
+      convBias = true,
+      outScale = 1,
+    } = config;
     const { gatedNorm = {}, channelD = false } = config;
     const channels = nHeads * headDim;
     if (channels > dInner) {
@@ -92,7 +105,8 @@ export class Mamba2Mixer extends Module {
     this.logA = init([nHeads], logOfUniform(1, 16));
     this.D = init([channelD ? channels : nHeads], constant(1));
     this.norm = gatedNorm === false ? undefined : new GroupRmsNorm(channels, init, gatedNorm);
-    this.outProj = new Linear(dInner, dModel, init, { bias });
+    const outFill = uniform(outScale * dInner ** -0.5);
+    this.outProj = new Linear(dInner, dModel, init, { bias, weightFill: outFill });
     this.#rates = new DecayRates(this.logA);
   }
 

@@ -1,3 +1,4 @@
+import type { DropoutChance } from "@elapid/nn";
 import { valueAndGrad, type Tensor } from "@elapid/tensor";
 import { freeLayers, type CarriedState } from "./carried-state.ts";
 import { clipScale, DivergedError, globalNorm } from "./clip.ts";
@@ -38,6 +39,8 @@ export interface TrainOptions {
   readonly recompute?: boolean | undefined;
   /** Carries states from window to window; the rows of the data must go on where they were. Default: windows stand alone. */
   readonly carry?: CarriedState | undefined;
+  /** The chance of the model's dropouts; evaluation and generation go without. */
+  readonly dropout?: DropoutChance | undefined;
   /** Follows the parameters. */
   readonly ema?: Ema | undefined;
   /** Told after every step; the next one waits for it. Logging, evaluation and checkpoints have their place here. */
@@ -113,7 +116,7 @@ async function originOf(options: TrainOptions): Promise<string | undefined> {
 }
 
 /** The losses of the batches of a step, the sum of their gradients, and what the layers carry on. */
-function differentiate({ model, data, optimiser, accumulate = 1, recompute, carry }: TrainOptions) {
+function differentiate({ model, data, optimiser, accumulate = 1, recompute, carry, dropout }: TrainOptions) {
   const parameters = Object.fromEntries(optimiser.parameters);
   const losses: Tensor[] = [];
   let gradients: Record<string, Tensor> = {};
@@ -121,11 +124,13 @@ function differentiate({ model, data, optimiser, accumulate = 1, recompute, carr
   let layers = carry?.layers;
   for (let i = 0; i < accumulate; i++) {
     const batch = data.next();
-    const step = valueAndGrad(() => {
+    const lossAndLayers = () => {
       const before = batch.begins ? undefined : layers;
       const { loss, layers: after } = meanLoss(model, batch, { recompute, layers: before });
       return { value: loss, beside: carry && after };
-    }, parameters);
+    };
+    const run = () => valueAndGrad(lossAndLayers, parameters);
+    const step = dropout === undefined ? run() : dropout.during(optimiser.stepCount * accumulate + i, run);
     losses.push(step.value);
     tokens += countOf(batch);
     gradients = i === 0 ? step.gradients : sumOf(gradients, step.gradients);

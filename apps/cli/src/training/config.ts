@@ -23,6 +23,7 @@ export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<
     use_conv_bias: true,
     layer_norm_epsilon: 1e-5,
     residual_in_fp32: true,
+    rescale_prenorm_residual: true,
     tie_word_embeddings: true,
     torch_dtype: "float32",
     ...ids,
