@@ -88,8 +88,8 @@ export class MambaMixer extends Module {
     const [stream, z] = this.inProj.forward(x).split([dInner, dInner]);
     const { y: u, finalState: conv } = this.conv1d.forward({ x: stream, initialState: state?.conv, mask, seqIdx });
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
-    const { weight, bias } = this.deltaProj;
-    const delta = matmul(rank, weight); // the scan adds the bias, before softplus
+    const { effectiveWeight, bias } = this.deltaProj;
+    const delta = matmul(rank, effectiveWeight); // the scan adds the bias, before softplus
     const { y, finalState: ssm } = selectiveScan(
       { u, delta, A: this.#rates.A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask, seqIdx },
       { deltaSoftplus: true },

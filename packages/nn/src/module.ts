@@ -32,6 +32,11 @@ export abstract class Module {
     }
   }
 
+  /** Every module in it with its path, `layers.0.mixer.inProj`. */
+  *modules(): Generator<readonly [path: string, module: Module]> {
+    for (const [path, value] of walk(this, "")) if (value instanceof Module && value !== this) yield [path, value];
+  }
+
   /** Frees the parameters and what was derived from them. */
   dispose(): void {
     for (const [, value] of walk(this, "")) {
