@@ -5,6 +5,7 @@ import type { CarriedState, Layers } from "./carried-state.ts";
 import type { BatchSource, DataPosition } from "./data.ts";
 import type { Ema } from "./ema.ts";
 import type { Optimiser } from "./optimiser.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** All that a run has to remember to go on as if it had never stopped. */
 export interface TrainingRun {
@@ -47,26 +48,7 @@ export async function saveCheckpoint(path: string, run: TrainingRun): Promise<vo
   for (const [name, tensor] of [...tensorsOf(run), ...(run.carry?.entries() ?? [])]) {
     tensors.set(name, { dtype: "f32", shape: tensor.shape, data: await tensor.data() });
   }
-  await writeWhole(path, safetensorsPieces(tensors, metadata));
-}
-
-async function writeWhole(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
-  const { open, rename, rm } = await import("node:fs/promises");
-  const partial = `${path}.partial`;
-  try {
-    const file = await open(partial, "w");
-    try {
-      for (const piece of pieces) await file.writeFile(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    const { message } = cause as Error;
-    throw new Error(`Cannot write checkpoint "${path}": ${message}; what was there before is unchanged`, { cause });
-  }
+  await writeWhole("checkpoint", path, safetensorsPieces(tensors, metadata));
 }
 
 /**
