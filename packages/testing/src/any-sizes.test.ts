@@ -8,7 +8,19 @@ import {
   siluOp,
   softplusOp,
 } from "@elapid/ops";
-import { causalConv1d, selectiveScanOp } from "@elapid/scan";
+import {
+  causalConv1d,
+  complexLinearScan,
+  fftConv,
+  linearScan,
+  ltiScan,
+  mamba3,
+  scanMax,
+  scanProduct,
+  scanSum,
+  selectiveScanOp,
+  ssd,
+} from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, test } from "vitest";
@@ -60,6 +72,39 @@ const entries: readonly Entry[] = [
     ranges: () => ({ delta: [-4, 1], A: [-4, -0.1], mask: [0, 1], seqIdx: [0, 1] }),
     attributes: () => ({ deltaSoftplus: true }),
   },
+  ...[scanSum.op, scanMax.op, scanProduct.op, linearScan.op, complexLinearScan.op].map((op) => ({
+    op,
+    // longer than a tile of 512 steps
+    upTo: { outer: 4, time: 1200, inner: 5 },
+    complete: (sizes: Sizes) => ({ ...sizes, part: 1, complex: 2 }),
+    ranges: () => ({ x: [op === scanProduct.op ? 0.9 : -1, 1.1], a: [-0.7, 0.7] }) as const,
+    attributes: ({ time }: Sizes) => ({ reverse: time % 2 === 0, exclusive: time % 3 === 0 }),
+  })),
+  {
+    op: ssd,
+    upTo: { batch: 2, time: 80, groups: 3, headDim: 40, state: 40 },
+    complete: (sizes) => ({ ...sizes, heads: 2 * sizes.groups }),
+    ranges: () => ({ delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 1] }),
+    attributes: () => ({ deltaSoftplus: true }),
+  },
+  {
+    op: mamba3,
+    upTo: { batch: 2, time: 20, groups: 2, headDim: 40, state: 20 },
+    complete: (sizes) => ({
+      ...sizes,
+      heads: 2 * sizes.groups,
+      rank: (sizes.headDim % 3) + 1,
+      pairs: Math.floor(sizes.state / 4),
+    }),
+    ranges: () => ({ logDecay: [-1.5, -0.01], delta: [0.01, 1], angles: [-2, 2], mask: [0, 1], seqIdx: [0, 1] }),
+  },
+  {
+    op: ltiScan,
+    upTo: { batch: 3, time: 80, inner: 20, state: 20 },
+    complete: (sizes) => ({ ...sizes, complex: 2 }),
+    ranges: () => ({ A: [-2, -0.1], dt: [0.05, 0.5] }),
+  },
+  { op: fftConv, upTo: { batch: 3, time: 300, inner: 5, taps: 300 } },
 ];
 
 describe.each(backends())("any sizes on $name", ({ run }) => {

@@ -7,7 +7,7 @@ export { expectGolden, expectGoldenGradients, goldenCases } from "./golden.ts";
 export { expectGradients } from "./gradients.ts";
 export { host } from "./host.ts";
 export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inputs.ts";
-export { expectIndependent, expectMatchesReference } from "./laws.ts";
+export { expectIndependent, expectMatchesReference, expectPermutes } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
 export { runArrays } from "./run.ts";
 export { sampleCalls } from "./samples.ts";

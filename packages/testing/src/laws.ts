@@ -39,6 +39,41 @@ export async function expectIndependent(
   expect(part).toEqual(pick(op.outputs, call, whole, along, chosen));
 }
 
+/**
+ * Asserts that an op has the same bits for the entries along `dim` in the order `order`, wherever that dimension stands in inputs
+ * and outputs: that they do not know of each other, nor of their place.
+ */
+export async function expectPermutes(run: Run, call: Call, dim: string, order: readonly number[]): Promise<void> {
+  const { op, sizes, inputs, attributes } = call;
+  const expected = permuted(op.outputs, call, await run(op, sizes, inputs, attributes), dim, order);
+  expect(await run(op, sizes, permuted(op.inputs, call, inputs, dim, order), attributes)).toEqual(expected);
+}
+
+function permuted(
+  ports: readonly Port[],
+  { op, sizes, attributes }: Call,
+  arrays: Arrays,
+  dim: string,
+  order: readonly number[],
+): Arrays {
+  const all = allSizes(op, sizes, attributes);
+  const inOrder: Record<string, Float32Array> = {};
+  for (const port of ports) {
+    const array = arrays[port.name];
+    if (array === undefined) continue;
+    const shape = shapeOfPort(port, all);
+    const axis = port.pattern.names.indexOf(dim) + (port.pattern.leading ? 1 : 0);
+    const stride = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+    inOrder[port.name] = port.pattern.names.includes(dim)
+      ? array.map((_, i) => {
+          const at = Math.floor(i / stride) % order.length;
+          return array[i + (order[at] - at) * stride];
+        })
+      : array;
+  }
+  return inOrder;
+}
+
 /** The entries `chosen` along the dims `along` of all arrays whose outermost dimension is one of them. */
 function pick(
   ports: readonly Port[],

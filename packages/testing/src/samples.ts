@@ -12,11 +12,19 @@ import {
   causalConv1d,
   complexLinearScan,
   complexSelectiveScanOp,
+  discretizeDiagonal,
+  fftConv,
   linearScan,
+  ltiScan,
+  mamba3,
+  mamba3Steps,
+  s4dKernel,
   scanMax,
   scanProduct,
   scanSum,
   selectiveScanOp,
+  ssd,
+  ssmKernelDiag,
 } from "@elapid/scan";
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import type { Call } from "./call.ts";
@@ -37,6 +45,11 @@ const scan = {
   complete: (sizes: Sizes) => scanSizes(sizes),
   ranges: { delta: [-4, 1], A: [-4, -0.1], mask: [0, 1], seqIdx: [0, 1] },
   attributes: { deltaSoftplus: true },
+} as const;
+
+/** Modes that decay. */
+const system = {
+  ranges: { A: [-2, -0.1], dt: [0.05, 0.5], logDt: [-4, -1], logAReal: [-1, 0.5], AImag: [-10, 10] },
 } as const;
 
 const samples: readonly Sample[] = [
@@ -69,6 +82,24 @@ const samples: readonly Sample[] = [
   { op: complexLinearScan.op, sizes: { outer: 3, time: 600, inner: 1 }, ranges: { a: [-0.7, 0.7] } },
   { ...scan, sizes: { batch: 2, time: 33, inner: 37, state: 16 } },
   { ...scan, sizes: { batch: 2, time: 1, inner: 37, state: 16 } },
+  // longer than two chunks of steps
+  ...[65, 1].map((time) => ({
+    op: ssd,
+    sizes: { batch: 2, time, heads: 4, headDim: 17, groups: 2, state: 6 },
+    ranges: { delta: [-3, 1], A: [-2, -0.1], logDecay: [-1, 0], mask: [0, 1], seqIdx: [0, 1] } as const,
+    attributes: { deltaSoftplus: true },
+  })),
+  {
+    op: mamba3,
+    sizes: { batch: 2, time: 19, heads: 4, headDim: 5, rank: 2, groups: 2, state: 6, pairs: 2 },
+    ranges: { logDecay: [-1.5, -0.01], delta: [0.01, 1], angles: [-2, 2], mask: [0, 1], seqIdx: [0, 1] },
+  },
+  { op: mamba3Steps, sizes: { batch: 2, time: 19, heads: 4, pairs: 3 } },
+  { ...system, op: discretizeDiagonal, sizes: { inner: 5, state: 7, parts: 2 } },
+  { ...system, op: ssmKernelDiag, sizes: { inner: 5, state: 7, complex: 2 }, attributes: { time: 65 } },
+  { ...system, op: s4dKernel, sizes: { inner: 5, state: 7, complex: 2 }, attributes: { time: 65 } },
+  { ...system, op: ltiScan, sizes: { batch: 2, time: 37, inner: 5, state: 3, complex: 2 } },
+  { op: fftConv, sizes: { batch: 2, time: 37, inner: 5, taps: 37 } },
 ];
 
 /** Large enough for kernels that WebGPU alone has: with chunks of time that are walked side by side, and groups. */

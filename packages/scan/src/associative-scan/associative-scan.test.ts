@@ -8,6 +8,7 @@ import {
   expectIndependent,
   expectMatchesReference,
   expectNaNsOfReference,
+  expectPermutes,
   expectSameBitsOnThreads,
   goldenCases,
   randomInputs,
@@ -103,6 +104,11 @@ describe.each(backends())("associative scans on $name", ({ run, device }) => {
         ),
         tries,
       ));
+
+    test("columns in another order give the same bits in that order", async () => {
+      const call = await random(op, { ...small, inner: 5 }, 9);
+      await expectPermutes(run, { ...call, sizes: { ...call.sizes, part: 1 } }, "inner", [3, 0, 4, 2, 1]);
+    });
 
     test.each(ways.slice(1, 3))("has NaN where the reference has it, reverse $reverse", async (way) =>
       expectNaNsOfReference(run, await random(op, { ...small, time: 600 }, 6, way)),

@@ -70,6 +70,14 @@ describe.each(backends())("causalConv1d on $name", ({ run, device }) => {
     }),
   );
 
+  test.each([1e-6, 1e4])("is right and finite for inputs of %f", async (size) => {
+    const ranges = { ...masked, x: [-size, size], initialState: [-size, size] } as const;
+    const inputs = randomInputs(op, small, { seed: 14, ranges });
+    await expectMatchesReference(run, { op, sizes: small, inputs, attributes: silu });
+    const { y } = await run(op, small, inputs, silu);
+    expect([...y].every(Number.isFinite)).toBe(true);
+  });
+
   test("is causal: changing x from step k on leaves y before k unchanged", () =>
     fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: small.time - 1 }), async (k) => {

@@ -7,6 +7,7 @@ import {
   expectIndependent,
   expectMatchesReference,
   expectNaNsOfReference,
+  expectPermutes,
   expectSameBitsOnThreads,
   goldenCases,
   randomInputs,
@@ -106,6 +107,20 @@ describe.each(backends())("linear scans on $name", ({ run, device, name: backend
         ),
         tries,
       ));
+
+    test("columns in another order give the same bits in that order", () =>
+      expectPermutes(run, random(op, { ...small, inner: 5 }, 9), "inner", [3, 0, 4, 2, 1]));
+
+    test.each([
+      [-1e-6, 1e-6],
+      [0.6, 0.7],
+      [-1, 0],
+    ])("is right for factors from %f to %f and large inputs", (from, to) => {
+      const large = [-1e4, 1e4] as const;
+      const ranges = { a: [from, to], b: large, initialState: large, h: large, dh: large, dfinalState: large } as const;
+      const sizes = { ...small, time: 600 };
+      return expectMatchesReference(run, { op, sizes, inputs: randomInputs(op, sizes, { seed: 10, ranges }) });
+    });
 
     test.each([false, true])("has NaN where the reference has it, reverse and exclusive %s", (on) =>
       expectNaNsOfReference(run, random(op, { ...small, time: 600 }, 5, { reverse: on, exclusive: on })),

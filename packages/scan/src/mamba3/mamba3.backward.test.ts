@@ -50,14 +50,22 @@ describe("gradient of mamba3", () => {
   });
 });
 
-describe.each(backends())("gradient of mamba3 on $name", ({ run, device }) => {
-  test.each([
-    ...goldenCases("mamba3_siso"),
-    ...goldenCases("mamba3_mimo"),
-    ...goldenCases("mamba3_mimo_recurrent"),
-    ...goldenCases("mamba3_rotary_step"),
-    ...goldenCases("mamba3_state_update"),
-  ])("matches $reference: $id", async (golden) => expectGoldenGradients(await device(), golden));
+const families = [
+  "mamba3_siso",
+  "mamba3_mimo",
+  "mamba3_mimo_recurrent",
+  "mamba3_rotary_step",
+  "mamba3_state_update",
+].map((family) => goldenCases(family));
+
+describe.each(backends())("gradient of mamba3 on $name", ({ run, device, name }) => {
+  // 19 passes for each case, seconds in software; `npm run reference` has them all on WebGPU too
+  const compilesEach = name.startsWith("webgpu");
+
+  test.each(families.flatMap((cases) => (compilesEach ? cases.slice(-1) : cases)))(
+    "matches $reference: $id",
+    async (golden) => expectGoldenGradients(await device(), golden),
+  );
 
   describe.each(shapes)("at B$batch T$time H$heads P$headDim R$rank G$groups N$state A$pairs", (sizes) => {
     test("matches the reference with everything", () => {
