@@ -1,127 +1,92 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { openDevice } from "elapid";
-import { openModelFiles } from "@elapid/loaders";
-import { argmax, loadModel, type State } from "@elapid/models";
-import { printRows, rateRow } from "./report.ts";
+import type { WeightDType } from "@elapid/tensor";
+import { memoryBandwidth, productPeak } from "./ceilings.ts";
+import { DECODE, installPeers, openElapid, openLlamaCpp, PREFILL } from "./engines.ts";
 import { randomMamba } from "./random-mamba.ts";
-import { interleave } from "./stats.ts";
+import { printRows, rateRow, type Row } from "./report.ts";
+import type { BenchmarkOptions } from "./run.ts";
+import { interleave, median, spread } from "./stats.ts";
 
 const THREADS = 2;
 const ROUNDS = 7;
-const DECODE = 32;
-const PREFILL = 512;
+const BATCH = 8;
+const DTYPES = ["f32", "f16", "q8", "q4"] as const;
 
-export const summary = "decode and prefill of the mamba-130m shape beside llama.cpp";
+export const summary = "speed and memory of the mamba-130m shape beside llama.cpp, in f32, f16, q8 and q4";
 
 /** Measures elapid on WebAssembly beside llama.cpp, native, on the same weights, in turns. */
-export async function run({ json }: { readonly json: boolean }): Promise<void> {
+export async function run({ json, rounds = ROUNDS }: BenchmarkOptions): Promise<void> {
   installPeers();
-  const { folder, gguf } = await randomMamba(join(import.meta.dirname, "../.cache/bench"));
-  const ours = await openElapid(folder);
-  const theirs = await openLlamaCpp(gguf);
-  const what = { dtype: "f32", threads: THREADS, peerName: "llama.cpp", unit: "tokens/s" };
+  const rows: Row[] = [];
+  const bandwidth = new Map<number, number>();
+  for (const threads of [THREADS, 1]) bandwidth.set(threads, await memoryBandwidth(threads));
+  for (const dtype of DTYPES) {
+    const model = await randomMamba(join(import.meta.dirname, "../.cache/bench"), dtype);
+    for (const threads of [THREADS, 1]) {
+      rows.push(...(await speeds({ ...model, dtype, threads, rounds, bandwidth: bandwidth.get(threads)! })));
+    }
+    rows.push(memory({ ...model, dtype }));
+    if (dtype === "q4") rows.push(await batches(model.folder, rounds));
+  }
+  printRows(rows, json);
+}
 
-  const decode = await interleave(ROUNDS, [ours.decode, theirs.decode]);
-  const prefill = await interleave(ROUNDS, [ours.prefill, theirs.prefill]);
-  printRows(
-    [
-      rateRow({ work: `decode ${DECODE}`, ...what }, DECODE, decode[0], decode[1]),
-      rateRow({ work: `prefill ${PREFILL}`, ...what }, PREFILL, prefill[0], prefill[1]),
-    ],
-    json,
-  );
+interface Measured {
+  readonly folder: string;
+  readonly gguf: string;
+  readonly dtype: WeightDType;
+  readonly threads: number;
+  readonly rounds: number;
+  /** Bytes a second that this machine reads from memory with as many threads. */
+  readonly bandwidth: number;
+}
+
+/** Decoding is bound by memory and reading a prompt by arithmetic; each row says how much of that is reached. */
+async function speeds({ folder, gguf, dtype, threads, rounds, bandwidth }: Measured): Promise<Row[]> {
+  const ours = await openElapid(folder, threads);
+  const theirs = await openLlamaCpp(gguf, threads);
+  const what = { dtype, threads, peerName: "llama.cpp", unit: "tokens/s" };
+  const decode = await interleave(rounds, [ours.decode, theirs.decode]);
+  const prefill = await interleave(rounds, [ours.prefill, theirs.prefill]);
   await theirs.dispose();
-  ours.dispose();
+  await ours.dispose();
+
+  const decoding = rateRow({ work: `decode ${DECODE}`, ...what }, DECODE, decode[0], decode[1]);
+  const reading = rateRow({ work: `prefill ${PREFILL}`, ...what }, PREFILL, prefill[0], prefill[1]);
+  const peak = await productPeak(dtype, threads);
+  const gigabytes = (decoding.elapid * ours.weightBytes) / 1e9;
+  const gigaflops = (reading.elapid * 2 * ours.productWeights) / 1e9;
+  return [
+    { ...decoding, share: `${gigabytes.toFixed(1)} of ${(bandwidth / 1e9).toFixed(1)} GB/s` },
+    { ...reading, share: `${gigaflops.toFixed(0)} of ${(peak / 1e9).toFixed(0)} GFLOP/s` },
+  ];
 }
 
-/** The peers are large and nobody else needs them, so only this command fetches them. */
-function installPeers(): void {
-  if (existsSync(join(import.meta.dirname, "node_modules/node-llama-cpp"))) return;
-  console.error("installing the peers into benchmarks/node_modules");
-  // its install script would fetch a compiler; the prebuilt binary comes as a package of its own
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: import.meta.dirname,
-    stdio: ["ignore", 2, 2],
-  });
-}
-
-async function openElapid(folder: string) {
-  const device = await openDevice("wasm", { threads: THREADS });
-  const lm = await loadModel(await openModelFiles(folder), device);
-  const prompt = Array.from({ length: PREFILL }, (_, i) => (i * 97) % lm.model.vocabSize);
-  const first = lm.forward([[0]], { logits: "last" });
-  first.logits.dispose();
-  return {
-    decode: async () => {
-      let state: State = first.state.fork();
-      let id = 1;
-      for (let i = 0; i < DECODE; i++) {
-        const next = lm.forward([[id]], { state });
-        state.dispose();
-        state = next.state;
-        id = argmax((await next.logits.data()) as Float32Array);
-        next.logits.dispose();
-      }
-      state.dispose();
-    },
-    prefill: async () => {
-      const { logits, state } = lm.forward([prompt], { logits: "last" });
-      await logits.data();
-      logits.dispose();
-      state.dispose();
-    },
-    dispose: () => {
-      first.state.dispose();
-      lm.dispose();
-      device.dispose();
-    },
+/** The most memory that a process with nothing else in it ever held; below 1 we take less. */
+function memory({ folder, gguf, dtype }: Pick<Measured, "folder" | "gguf" | "dtype">): Row {
+  const mebibytes = (engine: string, path: string) => {
+    const script = join(import.meta.dirname, "peak-memory.ts");
+    const args = ["--conditions=@elapid/source", script, engine, path, String(THREADS)];
+    return Number(execFileSync(process.execPath, args, { encoding: "utf8" })) / 2 ** 20;
   };
+  const elapid = mebibytes("elapid", folder);
+  const peer = mebibytes("llama.cpp", gguf);
+  const what = { work: "peak memory", dtype, threads: THREADS, peerName: "llama.cpp", unit: "MiB" };
+  return { ...what, elapid, peer, ratio: elapid / peer, spread: 0 };
 }
 
-async function openLlamaCpp(gguf: string) {
-  const { getLlama } = (await import(
-    join(import.meta.dirname, "node_modules/node-llama-cpp/dist/index.js")
-  )) as LlamaModule;
-  const llama = await getLlama({ gpu: false, build: "never", maxThreads: THREADS, logLevel: "error" });
-  const model = await llama.loadModel({ modelPath: gguf });
-  const context = await model.createContext({ contextSize: 1024, batchSize: PREFILL, threads: THREADS });
-  const sequence = context.getSequence();
-  const prompt = Array.from({ length: PREFILL }, (_, i) => (i * 97) % 50280);
-  return {
-    decode: async () => {
-      await sequence.clearHistory();
-      let count = 0;
-      for await (const _ of sequence.evaluate([0], { temperature: 0, yieldEogToken: true })) {
-        if (++count === DECODE) break;
-      }
-      if (count !== DECODE) throw new Error(`llama.cpp stopped after ${count} of ${DECODE} tokens`);
-    },
-    prefill: async () => {
-      await sequence.clearHistory();
-      await sequence.evaluateWithoutGeneratingNewTokens(prompt);
-    },
-    dispose: async () => {
-      await context.dispose();
-      await llama.dispose();
-    },
+async function batches(folder: string, rounds: number): Promise<Row> {
+  const ours = await openElapid(folder, THREADS);
+  const [many, one] = await interleave(rounds, [() => ours.decodeBatch(BATCH), ours.decode]);
+  await ours.dispose();
+  const [elapid, peer] = [(BATCH * DECODE) / median(many), DECODE / median(one)];
+  const what = {
+    work: `decode ${DECODE}, batch of ${BATCH}`,
+    dtype: "q4",
+    threads: THREADS,
+    peerName: "one",
+    unit: "tokens/s",
   };
-}
-
-/** As much of node-llama-cpp's types as is used; its package is not there until this command has run once. */
-interface LlamaModule {
-  getLlama(options: object): Promise<{
-    loadModel(options: { modelPath: string }): Promise<{
-      createContext(options: object): Promise<{
-        getSequence(): {
-          clearHistory(): Promise<void>;
-          evaluate(tokens: readonly number[], options: object): AsyncIterable<number>;
-          evaluateWithoutGeneratingNewTokens(tokens: readonly number[]): Promise<void>;
-        };
-        dispose(): Promise<void>;
-      }>;
-    }>;
-    dispose(): Promise<void>;
-  }>;
+  return { ...what, elapid, peer, ratio: elapid / peer, spread: Math.max(spread(many), spread(one)) };
 }

@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import { median, spread } from "./stats.ts";
 
-/** One line of a comparison. `ratio` above 1 says that elapid is ahead; without a peer there is none. */
+/** One line of a comparison. `ratio` above 1 says that elapid is ahead, of memory that it takes more; without a peer there is none. */
 export interface Row {
   readonly work: string;
   readonly dtype: string;
@@ -14,6 +14,8 @@ export interface Row {
   readonly ratio: number | undefined;
   /** The larger of the two spreads: half the distance between quartiles, as a share of the median. */
   readonly spread: number;
+  /** What is reached of what the machine can do. */
+  readonly share?: string;
 }
 
 /** A row of rates, of `count` things a run, from the seconds of interleaved runs; a peer that is not there has none. */
@@ -44,14 +46,15 @@ export function printRows(rows: readonly Row[], json: boolean): void {
   }
   console.log(`${machine()}; medians of interleaved runs`);
   console.table(
-    rows.map(({ work, dtype, threads, elapid, peer, peerName, unit, ratio, spread: share }) => ({
+    rows.map(({ work, dtype, threads, elapid, peer, peerName, unit, ratio, spread, share }) => ({
       work,
       dtype,
       threads,
       [`elapid`]: `${elapid.toFixed(1)} ${unit}`,
       peer: peer === undefined ? peerName : `${peerName} ${peer.toFixed(1)} ${unit}`,
       ratio: ratio?.toFixed(2) ?? "none",
-      spread: `±${(100 * share).toFixed(0)} %`,
+      spread: `±${(100 * spread).toFixed(0)} %`,
+      ...(rows.some((row) => row.share !== undefined) && { share: share ?? "" }),
     })),
   );
 }
