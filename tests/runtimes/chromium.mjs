@@ -30,7 +30,10 @@ const args = [
 /** The page's script and what it brings along, by file name. */
 async function bundle() {
   const built = await rolldown({
-    input: { page: fileURLToPath(new URL("page.mjs", import.meta.url)) },
+    input: {
+      page: fileURLToPath(new URL("page.mjs", import.meta.url)),
+      "training-worker": fileURLToPath(new URL("training-worker.mjs", import.meta.url)),
+    },
     platform: "browser",
     external: /^node:/, // reached only where there is a file system
     checks: { ineffectiveDynamicImport: false }, // the suite wants every backend at once

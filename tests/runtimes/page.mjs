@@ -1,5 +1,6 @@
 /** What the browser runs, bundled: the suite, its files fetched from the server of `chromium.mjs`. */
 import { runSuite } from "./suite.mjs";
+import { trainInWorkers } from "./training-page.mjs";
 
 async function read(path) {
   const response = await fetch(`/files/${path}`);
@@ -7,4 +8,12 @@ async function read(path) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-globalThis.suite = runSuite({ read, threads: crossOriginIsolated ? 2 : 1 });
+async function run() {
+  const threads = crossOriginIsolated ? 2 : 1;
+  const result = await runSuite({ read, threads });
+  // once is enough, and where threads are is where people would train
+  if (crossOriginIsolated) await trainInWorkers(result, threads);
+  return result;
+}
+
+globalThis.suite = run();
