@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "tsdown";
+import { withoutIndent } from "./scripts/without-indent.ts";
 
 /**
  * How every package is built: `tsdown` runs in the package's folder and finds this file above it.
@@ -19,6 +20,7 @@ const programs = globSync("src/main.ts");
 export default defineConfig({
   entry: [...library, ...programs],
   platform: programs.length > 0 ? "node" : "neutral",
+  plugins: [withoutIndent],
   target: ["node20.19", "es2022"], // lowers `using`
   fixedExtension: false,
   dts: library.length > 0,

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { rolldown } from "rolldown";
+import { withoutIndent } from "./without-indent.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const tool = (name: string) => join(root, "tools/node_modules/.bin", name);
@@ -59,7 +60,7 @@ const page = `
 
 /** What it never asks for, of what is imported when it is wanted: other architectures, formats, tokenizers and devices, gradients, files. */
 const unwanted = [
-  "models/src/(mamba2|mamba3|score)",
+  "models/src/(mamba2|mamba3|score|narrow-uploads)",
   "loaders/src/(pytorch-zip|file|disk-folder)",
   "tokenizers/src/(chat-template|models/(unigram|word-piece|word-level))",
   "(ops|scan)/src/(wasm|webgpu)",
@@ -79,6 +80,7 @@ async function scriptBytes(dependencies: RegExp[]): Promise<Record<keyof typeof 
   const bundle = await rolldown({
     input: "page",
     plugins: [
+      withoutIndent,
       { name: "page", resolveId: (id) => (id === "page" ? id : null), load: (id) => (id === "page" ? page : null) },
     ],
     platform: "browser",
