@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import { bytes, columns, grouped, progressBar } from "./terminal.ts";
+import { bytes, columns, grouped, progressBar, trainingBar } from "./terminal.ts";
 
 function terminal(isTTY: boolean) {
   let content = "";
@@ -22,6 +22,19 @@ test("shows a bar on a terminal", () => {
   bar.stop();
   expect(written()).toContain("model.safetensors");
   expect(written()).toContain("50% of 1.0 MiB");
+});
+
+test("shows how training goes on, and lines above it", () => {
+  const [screen, pipe] = [terminal(true), terminal(false)];
+  for (const { stream } of [screen, pipe]) {
+    const bar = trainingBar(stream);
+    bar.update({ step: 5, steps: 20, loss: 2.34567, speed: 1234.5 });
+    bar.say("step 5: better");
+    bar.stop();
+  }
+  expect(screen.written()).toMatch(/step 5\/20 .* loss 2\.346, 1,235 tokens\/s/);
+  expect(screen.written()).toContain("step 5: better\n");
+  expect(pipe.written()).toBe("step 5: better\n");
 });
 
 test("shows no bar for what takes no time", () => {

@@ -111,6 +111,17 @@ test("Ctrl-C keeps a checkpoint, and --resume goes on bit for bit", async () => 
   expect(jsonLines(log).map(({ step }) => step)).toEqual([1, 2, 2, 3, 4, 4, 5, 6, 6]);
 });
 
+test("a run that was killed goes on from its last checkpoint, bit for bit", async () => {
+  const straight = prepare();
+  await invoke([...straight.args, "--save-every", "1"]);
+  const { out, args, train } = prepare();
+  const child = start([...args, "--save-every", "1"]);
+  child.stderr.on("data", (text) => String(text).includes("step 4:") && child.kill("SIGKILL"));
+  expect(await outcomeOf(child)).toMatchObject({ exitCode: null });
+  expect(await invoke([...train, "--resume"])).toMatchObject({ exitCode: 0 });
+  expect(contents(out)).toEqual(contents(straight.out));
+});
+
 test("settings come from a file, options go before it", async () => {
   const { folder, data, out, train } = prepare();
   const config = join(folder, "config.json");
