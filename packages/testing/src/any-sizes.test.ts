@@ -24,7 +24,7 @@ import {
 import { binaryOps, concatOp, sliceOp, unaryOps, type AnyOp, type Attributes } from "@elapid/tensor";
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { seeds, tries } from "./arbitraries.ts";
+import { seeds, triesOn } from "./arbitraries.ts";
 import { backends } from "./backends.ts";
 import { randomInputs, type RandomOptions, type Sizes } from "./inputs.ts";
 import { expectMatchesReference } from "./laws.ts";
@@ -107,7 +107,7 @@ const entries: readonly Entry[] = [
   { op: fftConv, upTo: { batch: 3, time: 300, inner: 5, taps: 300 } },
 ];
 
-describe.each(backends())("any sizes on $name", ({ run }) => {
+describe.each(backends())("any sizes on $name", ({ run, name: backend }) => {
   test.each(entries.map((entry) => ({ name: entry.op.name, ...entry })))(
     "$name matches the reference, with and without what is optional",
     ({ op, upTo, complete = (all) => all, ranges, attributes }) => {
@@ -127,7 +127,7 @@ describe.each(backends())("any sizes on $name", ({ run }) => {
           });
           await expectMatchesReference(run, { op, sizes, inputs, attributes: given });
         }),
-        tries,
+        triesOn(backend),
       );
     },
   );
