@@ -11,6 +11,7 @@ export { matmul, matmulOp } from "./matmul/matmul.ts";
 export { normOp } from "./norm/norm.ts";
 export { adamwOp } from "./optimiser/adamw.ts";
 export { emaOp } from "./optimiser/ema.ts";
+export { lionOp } from "./optimiser/lion.ts";
 export { sgdOp } from "./optimiser/sgd.ts";
 export { quantise, quantiseOp } from "./quantise/quantise.ts";
 export { addRmsNorm, addRmsNormOp, rmsNorm, rmsNormOp } from "./rms-norm/rms-norm.ts";

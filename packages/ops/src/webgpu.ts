@@ -14,7 +14,7 @@ import { embeddingBackwardChained } from "./embedding/embedding.backward.wgsl.ts
 import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts";
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
 import { normKernel } from "./norm/norm.wgsl.ts";
-import { adamwKernel, emaKernel, sgdKernel } from "./optimiser/optimiser.wgsl.ts";
+import { adamwKernel, emaKernel, lionKernel, sgdKernel } from "./optimiser/optimiser.wgsl.ts";
 import { repeatKernel, sumAxisKernel } from "./repeat/repeat.wgsl.ts";
 import { rmsNormBackwardRows } from "./rms-norm/rms-norm.backward.wgsl.ts";
 import { ropeKernel } from "./rope/rope.wgsl.ts";
@@ -46,5 +46,6 @@ export const kernels: readonly Kernel[] = [
   normKernel,
   adamwKernel,
   sgdKernel,
+  lionKernel,
   emaKernel,
 ];

@@ -28,5 +28,6 @@ export { StreamBatches, type StreamBatchesOptions } from "./stream-batches.ts";
 export { readDocuments, type ReadDocumentsOptions } from "./documents.ts";
 export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";
 export { loadCheckpoint, saveCheckpoint, type TrainingRun } from "./checkpoint.ts";
+export { Lion, type LionOptions, type LionSettings } from "./lion.ts";
 export { Lora, type LoraOptions } from "./lora.ts";
 export { TunedState } from "./state-tuning.ts";

@@ -1,7 +1,7 @@
 /**
  * Steps of optimisers and averages, four elements at a time. A unit is an element; ranges begin at multiples of four.
  * A share that is kept is written `x - (1 - share) · x`: a share near 1 has lost digits as a float that its complement has.
- * They move 28 (`adamw`), 20 (`sgd`) and 12 (`ema`) bytes an element.
+ * They move 28 (`adamw`), 20 (`sgd`, `lion`) and 12 (`ema`) bytes an element.
  */
 import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
@@ -46,6 +46,31 @@ export function sgd(
     const direction = nesterov ? madd(splat(momentum), next, g) : next;
     store4(at(newParameter, i), nmadd(splat(lr), direction, old), count);
     store4(at(newVelocity, i), next, count);
+  }
+}
+
+/** 1 or -1; what is neither above nor below 0 stays, NaN too. */
+@inline
+function sign(x: v128): v128 {
+  const zero = f32x4.splat(0);
+  const up = v128.bitselect(f32x4.splat(1), x, f32x4.gt(x, zero));
+  return v128.bitselect(f32x4.splat(-1), up, f32x4.lt(x, zero));
+}
+
+/** `rest1` and `rest2` are 1 less the betas. */
+export function lion(
+  begin: i32, end: i32, scratch: usize,
+  gradientScale: i32, rest1: i32, rest2: i32, decay: i32, lr: i32,
+  parameter: usize, gradient: usize, m: usize, newParameter: usize, newM: usize,
+): void {
+  for (let i = begin; i < end; i += 4) {
+    const count = end - i;
+    const oldM = load4(at(m, i), count);
+    const way = f32x4.sub(f32x4.mul(splat(gradientScale), load4(at(gradient, i), count)), oldM);
+    const old = load4(at(parameter, i), count);
+    const direction = madd(splat(decay), old, sign(madd(splat(rest1), way, oldM)));
+    store4(at(newParameter, i), nmadd(splat(lr), direction, old), count);
+    store4(at(newM, i), madd(splat(rest2), way, oldM), count);
   }
 }
 

@@ -14,6 +14,7 @@ import { describe, expect, test } from "vitest";
 import { normOp } from "../norm/norm.ts";
 import { adamwOp } from "./adamw.ts";
 import { emaOp } from "./ema.ts";
+import { lionOp } from "./lion.ts";
 import { sgdOp } from "./sgd.ts";
 
 const shared = { lr: 0.1, weightDecay: 0.5, gradientScale: 0.25 };
@@ -22,6 +23,7 @@ const steps: readonly { readonly title: string; readonly op: AnyOp; readonly att
   { title: "adamw without momentum", op: adamwOp, attributes: { ...shared, beta1: 0, beta2: 0 } },
   { title: "sgd", op: sgdOp, attributes: shared },
   { title: "sgd after Nesterov", op: sgdOp, attributes: { ...shared, nesterov: true } },
+  { title: "lion", op: lionOp, attributes: shared },
   { title: "ema", op: emaOp, attributes: { decay: 0.99 } },
 ];
 const all = [...steps, { title: "norm", op: normOp as AnyOp, attributes: {} }];

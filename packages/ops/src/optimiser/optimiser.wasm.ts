@@ -2,6 +2,7 @@ import { defineKernel, f32Bits } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
 import { adamwOp } from "./adamw.ts";
 import { emaOp } from "./ema.ts";
+import { lionOp } from "./lion.ts";
 import { sgdOp } from "./sgd.ts";
 
 const elements = { units: ({ rows }: { readonly rows: number }) => rows, grain: 4 };
@@ -46,6 +47,23 @@ export const optimiserKernels = [
       inputs.velocity,
       outputs.newParameter,
       outputs.newVelocity,
+    ],
+  }),
+  defineKernel(lionOp, {
+    module: kernels,
+    entry: "lion",
+    ...elements,
+    args: ({ attributes: { lr, beta1, beta2, weightDecay, gradientScale }, inputs, outputs }) => [
+      f32Bits(gradientScale),
+      f32Bits(1 - beta1),
+      f32Bits(1 - beta2),
+      f32Bits(weightDecay),
+      f32Bits(lr),
+      inputs.parameter,
+      inputs.gradient,
+      inputs.m,
+      outputs.newParameter,
+      outputs.newM,
     ],
   }),
   defineKernel(emaOp, {

@@ -1,6 +1,7 @@
 import { defineKernel, groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
 import { adamwOp } from "./adamw.ts";
 import { emaOp } from "./ema.ts";
+import { lionOp } from "./lion.ts";
 import { sgdOp } from "./sgd.ts";
 
 // One invocation an element; memory bounds them. A share that is kept is written `x - (1 - share) · x`: a share
@@ -68,6 +69,20 @@ export const sgdKernel = defineKernel(sgdOp, {
         let next = dims.momentum * velocity[i] + g;
         newParameter[i] = parameter[i] - dims.lr * select(next, g + dims.momentum * next, nesterov);
         newVelocity[i] = next;
+      }`),
+});
+
+export const lionKernel = defineKernel(lionOp, {
+  ...elements,
+  source: () =>
+    everyElement(wgsl`
+      fn step(i: u32) {
+        let g = dims.gradientScale * gradient[i];
+        let old = m[i];
+        let c = old + (1.0 - dims.beta1) * (g - old);
+        let direction = select(select(c, -1.0, c < 0.0), 1.0, c > 0.0);
+        newParameter[i] = parameter[i] - dims.lr * (direction + dims.weightDecay * parameter[i]);
+        newM[i] = old + (1.0 - dims.beta2) * (g - old);
       }`),
 });
 
