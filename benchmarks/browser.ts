@@ -12,6 +12,14 @@ import type { BenchmarkOptions } from "./run.ts";
 
 const ROUNDS = 5;
 const THREADS = 2;
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+];
 const root = join(import.meta.dirname, "..");
 const cache = join(root, ".cache/bench");
 const modules = join(import.meta.dirname, "node_modules");
@@ -28,7 +36,8 @@ export async function run({ json, rounds = ROUNDS }: BenchmarkOptions): Promise<
   const { port } = server.address() as { port: number };
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
+    ignoreDefaultArgs: ["--headless"],
+    args: ["--headless=new", ...ARGUMENTS],
   });
   const rows = [];
   try {

@@ -23,6 +23,7 @@ export async function run({ json, rounds = ROUNDS }: BenchmarkOptions): Promise<
   for (const threads of [THREADS, 1]) bandwidth.set(threads, await memoryBandwidth(threads));
   for (const dtype of DTYPES) {
     const model = await randomMamba(join(import.meta.dirname, "../.cache/bench"), dtype);
+    console.error(`measuring ${dtype}`);
     for (const threads of [THREADS, 1]) {
       rows.push(...(await speeds({ ...model, dtype, threads, rounds, bandwidth: bandwidth.get(threads)! })));
     }
