@@ -17,7 +17,7 @@ export function lanesOf({ headDim }: Sizes): number {
 }
 
 /** Entries of the state that a workgroup of a scan has, for all channels; 0 if not even one finds room. */
-export function sliceOf(sizes: Sizes): number {
+function sliceOf(sizes: Sizes): number {
   const { rank, state } = sizes;
   const lanes = lanesOf(sizes);
   let slice = Math.min(32, 2 ** Math.ceil(Math.log2(state)));
