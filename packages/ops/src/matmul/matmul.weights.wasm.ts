@@ -12,6 +12,8 @@ interface Dims {
 // of `matmul.blocks.as.ts`
 const BLOCK = 32;
 const GROUP = 8;
+/** Groups through which one row's weights stream at once, in `matmul.blocks-row.as.ts`; a few that are left take as long. */
+const STREAMS = { q8: 2, q4: 4 } as const;
 /** Bytes of a block of `x` in integers. */
 const DIGITS = { q8: 72, q4: 40 } as const;
 /** Bytes of a block of eight rows of weights, unpacked. */
@@ -58,6 +60,7 @@ const blocks = (["q8", "q4"] as const).map((dtype) =>
       {
         entry: dtype === "q8" ? "matmulQ8" : "matmulQ4",
         units: ({ out }) => Math.ceil(out / GROUP),
+        grain: STREAMS[dtype],
         cost: ({ rows, in: inner }) => GROUP * rows * inner,
         scratch: ({ in: inner }) => Math.ceil(inner / BLOCK) * PANEL,
         args: ({ dims: { rows, in: inner, out }, inputs: { weight, bias }, outputs: { y }, workspace }) => [
