@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "elapid";
-import { argmax, type State } from "@elapid/models";
 
 /** Tokens that are made one after the other, and read at once. */
 export const DECODE = 32;
@@ -34,23 +33,11 @@ export async function openElapid(folder: string, threads: number): Promise<Elapi
     .filter(([path]) => path.endsWith("roj.weight"))
     .reduce((sum, [, { size }]) => sum + size, 0);
   const decodeBatch = async (batch: number) => {
-    const first = lm.forward(
-      Array.from({ length: batch }, () => [0]),
-      { logits: "last" },
-    );
-    first.logits.dispose();
-    let state: State = first.state;
-    let ids = Array.from({ length: batch }, () => [1]);
-    for (let i = 0; i < DECODE; i++) {
-      const next = lm.forward(ids, { state });
-      state.dispose();
-      state = next.state;
-      const logits = (await next.logits.data()) as Float32Array;
-      const vocab = logits.length / batch;
-      ids = ids.map((_, row) => [argmax(logits.subarray(row * vocab, (row + 1) * vocab))]);
-      next.logits.dispose();
-    }
-    state.dispose();
+    const prompts = Array.from({ length: batch }, (_, i) => String.fromCharCode(97 + i)); // a token each
+    let count = 0;
+    const pieces = lm.generate(prompts, { temperature: 0, maxTokens: DECODE, onToken: () => count++ });
+    for await (const _ of pieces) continue;
+    if (count !== batch * DECODE) throw new Error(`elapid stopped after ${count} of ${batch * DECODE} tokens`);
   };
   return {
     weightBytes,
