@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "elapid";
+import type { WeightDType } from "@elapid/tensor";
 
 /** Tokens that are made one after the other, and read at once. */
 export const DECODE = 32;
@@ -25,8 +26,8 @@ interface ElapidEngine extends Engine {
 const prompt = Array.from({ length: PREFILL }, (_, i) => (i * 97) % 50280);
 
 /** elapid on WebAssembly, as anyone would open it. */
-export async function openElapid(folder: string, threads: number): Promise<ElapidEngine> {
-  const lm = await load(folder, { device: "wasm", threads, strict: true });
+export async function openElapid(folder: string, dtype: WeightDType, threads: number): Promise<ElapidEngine> {
+  const lm = await load(folder, { device: "wasm", dtype, threads, strict: true });
   const parameters = [...lm.model.parameters()];
   const weightBytes = parameters.reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
   const productWeights = parameters

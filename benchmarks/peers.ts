@@ -45,7 +45,7 @@ interface Measured {
 
 /** Decoding is bound by memory and reading a prompt by arithmetic; each row says how much of that is reached. */
 async function speeds({ folder, gguf, dtype, threads, rounds, bandwidth }: Measured): Promise<Row[]> {
-  const ours = await openElapid(folder, threads);
+  const ours = await openElapid(folder, dtype, threads);
   const theirs = await openLlamaCpp(gguf, threads);
   const what = { dtype, threads, peerName: "llama.cpp", unit: "tokens/s" };
   const decode = await interleave(rounds, [ours.decode, theirs.decode]);
@@ -68,7 +68,7 @@ async function speeds({ folder, gguf, dtype, threads, rounds, bandwidth }: Measu
 function memory({ folder, gguf, dtype }: Pick<Measured, "folder" | "gguf" | "dtype">): Row {
   const mebibytes = (engine: string, path: string) => {
     const script = join(import.meta.dirname, "peak-memory.ts");
-    const args = ["--conditions=@elapid/source", script, engine, path, String(THREADS)];
+    const args = ["--conditions=@elapid/source", script, engine, path, dtype, String(THREADS)];
     return Number(execFileSync(process.execPath, args, { encoding: "utf8" })) / 2 ** 20;
   };
   const elapid = mebibytes("elapid", folder);
@@ -78,7 +78,7 @@ function memory({ folder, gguf, dtype }: Pick<Measured, "folder" | "gguf" | "dty
 }
 
 async function batches(folder: string, rounds: number): Promise<Row> {
-  const ours = await openElapid(folder, THREADS);
+  const ours = await openElapid(folder, "q4", THREADS);
   const [many, one] = await interleave(rounds, [() => ours.decodeBatch(BATCH), ours.decode]);
   await ours.dispose();
   const [elapid, peer] = [(BATCH * DECODE) / median(many), DECODE / median(one)];
