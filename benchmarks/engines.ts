@@ -88,8 +88,9 @@ export async function openLlamaCpp(gguf: string, threads: number): Promise<Engin
 export function installPeers(): void {
   if (existsSync(join(import.meta.dirname, "node_modules/@jax-js/jax"))) return;
   console.error("installing the peers into benchmarks/node_modules");
-  // an install script of one would fetch a compiler; the prebuilt binary comes as a package of its own
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+  // an install script of one would fetch a compiler; the prebuilt binary comes as a package of its own, and `npm ci` would
+  // refuse the lock where a registry lacks the binary of some other platform
+  execFileSync("npm", ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: import.meta.dirname,
     stdio: ["ignore", 2, 2],
   });
