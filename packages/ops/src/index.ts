@@ -1,5 +1,6 @@
 export { argmax, argmaxOp } from "./argmax/argmax.ts";
 export { attention, attentionOp, type AttentionOptions } from "./attention/attention.ts";
+export { attentionPlaces } from "./attention/attention.places.ts";
 export { crossEntropy, crossEntropyOp, type CrossEntropyOptions } from "./cross-entropy/cross-entropy.ts";
 export { gelu, geluOp } from "./elementwise/gelu.ts";
 export { glu, sigmoid, sigmoidOp } from "./elementwise/sigmoid.ts";
@@ -15,4 +16,5 @@ export { lionOp } from "./optimiser/lion.ts";
 export { sgdOp } from "./optimiser/sgd.ts";
 export { quantise, quantiseOp } from "./quantise/quantise.ts";
 export { addRmsNorm, addRmsNormOp, rmsNorm, rmsNormOp } from "./rms-norm/rms-norm.ts";
+export { ropeAngles, ropeAt, ropeDigits, ropeDigitsShape } from "./rope/rope.angles.ts";
 export { rope, ropeOp, type RopeOptions } from "./rope/rope.ts";

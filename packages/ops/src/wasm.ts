@@ -1,5 +1,6 @@
 import { padKernel } from "./copy/pad.wasm.ts";
-import { attentionBackwardKernel, attentionKernel } from "./attention/attention.wasm.ts";
+import { attentionBackwardKernel } from "./attention/attention.wasm.ts";
+import { attentionKernels } from "./attention/attention.inference.wasm.ts";
 import { crossEntropyBackwardKernel } from "./cross-entropy/cross-entropy.backward.wasm.ts";
 import { activationBackwardKernels } from "./elementwise/activations.backward.wasm.ts";
 import { embeddingBackwardKernel } from "./embedding/embedding.backward.wasm.ts";
@@ -9,7 +10,6 @@ import { normKernel } from "./norm/norm.wasm.ts";
 import { optimiserKernels } from "./optimiser/optimiser.wasm.ts";
 import { repeatKernels } from "./repeat/repeat.wasm.ts";
 import { rmsNormBackwardKernel } from "./rms-norm/rms-norm.backward.wasm.ts";
-import { ropeKernel } from "./rope/rope.wasm.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wasm.ts";
 import { inferenceKernels } from "./wasm-inference.ts";
 
@@ -18,9 +18,8 @@ export const kernels = [
   ...inferenceKernels,
   ...activationBackwardKernels,
   ...matmulBackwardKernels,
-  attentionKernel,
+  ...attentionKernels,
   attentionBackwardKernel,
-  ropeKernel,
   padKernel,
   sumRowsKernel,
   ...repeatKernels,

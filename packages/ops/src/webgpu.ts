@@ -1,6 +1,6 @@
 import type { Kernel } from "@elapid/webgpu";
 import { attentionBackwardKernel } from "./attention/attention.backward.wgsl.ts";
-import { attentionKernel } from "./attention/attention.rows.wgsl.ts";
+import { attentionKernels } from "./attention/attention.inference.wgsl.ts";
 import { padKernel } from "./copy/pad.wgsl.ts";
 import { crossEntropyBackwardRows } from "./cross-entropy/cross-entropy.backward.wgsl.ts";
 import {
@@ -17,7 +17,6 @@ import { normKernel } from "./norm/norm.wgsl.ts";
 import { adamwKernel, emaKernel, lionKernel, sgdKernel } from "./optimiser/optimiser.wgsl.ts";
 import { repeatKernel, sumAxisKernel } from "./repeat/repeat.wgsl.ts";
 import { rmsNormBackwardRows } from "./rms-norm/rms-norm.backward.wgsl.ts";
-import { ropeKernel } from "./rope/rope.wgsl.ts";
 import { sumRowsKernel } from "./sum-rows/sum-rows.wgsl.ts";
 import { inferenceKernels } from "./webgpu-inference.ts";
 
@@ -40,9 +39,8 @@ export const kernels: readonly Kernel[] = [
   embeddingBackwardChained,
   rmsNormBackwardRows,
   layerNormBackwardRows,
-  attentionKernel,
+  ...attentionKernels,
   attentionBackwardKernel,
-  ropeKernel,
   normKernel,
   adamwKernel,
   sgdKernel,

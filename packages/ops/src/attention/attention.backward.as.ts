@@ -11,7 +11,7 @@ import { TILE, accumulate, dots4, place } from "./attention.tile.as.ts";
 export function attentionBackwardQueries(
   begin: i32, end: i32, scratch: usize,
   queries: i32, keys: i32, heads: i32, kvHeads: i32, headDim: i32, valueDim: i32, causal: i32, scaleBits: i32,
-  q: usize, k: usize, v: usize, mask: usize, y: usize, logSum: usize, dy: usize, dlogSum: usize, dq: usize, means: usize,
+  q: usize, k: usize, v: usize, mask: usize, first: usize, y: usize, logSum: usize, dy: usize, dlogSum: usize, dq: usize, means: usize,
 ): void {
   const share = heads / kvHeads;
   const rows = queries * share;
@@ -21,25 +21,26 @@ export function attentionBackwardQueries(
   for (let unit = begin; unit < end; unit++) {
     const b = unit / (kvHeads * blocks);
     const g = unit / blocks % kvHeads;
-    const first = unit % blocks * 4;
-    const count = min(4, rows - first);
-    const r0 = place(first, rows, b, g, queries, heads, share);
-    const r1 = place(first + 1, rows, b, g, queries, heads, share);
-    const r2 = place(first + 2, rows, b, g, queries, heads, share);
-    const r3 = place(first + 3, rows, b, g, queries, heads, share);
+    const start = unit % blocks * 4;
+    const count = min(4, rows - start);
+    const r0 = place(start, rows, b, g, queries, heads, share);
+    const r1 = place(start + 1, rows, b, g, queries, heads, share);
+    const r2 = place(start + 2, rows, b, g, queries, heads, share);
+    const r3 = place(start + 3, rows, b, g, queries, heads, share);
     const logs = fourOf(logSum, r0, r1, r2, r3);
     let mean = sums4(
       product(dy, y, r0, valueDim), product(dy, y, r1, valueDim), product(dy, y, r2, valueDim), product(dy, y, r3, valueDim),
     );
     if (dlogSum != 0) mean = f32x4.sub(mean, fourOf(dlogSum, r0, r1, r2, r3));
-    const last = causal ? min(keys, (first + count - 1) / share + keys - queries + 1) : keys;
+    const last = causal ? min(keys, (start + count - 1) / share + keys - queries + 1) : keys;
     const maskRow = mask == 0 ? 0 : at(mask, b * keys);
     for (let lane = 0; lane < count; lane++) {
-      const row = place(first + lane, rows, b, g, queries, heads, share);
+      const row = place(start + lane, rows, b, g, queries, heads, share);
       memory.fill(at(dq, row * headDim), 0, (<usize>headDim) << 2);
     }
     scatterMeans(means, mean, r0, r1, r2, r3);
-    for (let tile = 0; tile < last; tile += TILE) {
+    const begin = first == 0 ? 0 : load<i32>(at(first, r0 / heads)) & -TILE; // firsts go up
+    for (let tile = begin; tile < last; tile += TILE) {
       const size = min(TILE, last - tile);
       for (let j = 0; j < size; j++) {
         const key = (b * keys + tile + j) * kvHeads + g;
@@ -55,10 +56,11 @@ export function attentionBackwardQueries(
       }
       const keysAt = at(k, ((b * keys + tile) * kvHeads + g) * headDim);
       for (let lane = 0; lane < count; lane++) {
-        const row = place(first + lane, rows, b, g, queries, heads, share);
-        const limit = causal ? (first + lane) / share + keys - queries + 1 : keys;
+        const row = place(start + lane, rows, b, g, queries, heads, share);
+        const limit = causal ? (start + lane) / share + keys - queries + 1 : keys;
         accumulate(
-          at(dq, row * headDim), headDim, at(slopes, lane), keysAt, kvHeads * headDim, 0, min(size, limit - tile),
+          at(dq, row * headDim), headDim, at(slopes, lane), keysAt, kvHeads * headDim,
+          first == 0 ? 0 : max(0, load<i32>(at(first, row / heads)) - tile), min(size, limit - tile),
           maskRow == 0 ? 0 : at(maskRow, tile),
         );
       }
@@ -73,7 +75,7 @@ export function attentionBackwardQueries(
 export function attentionBackwardKeys(
   begin: i32, end: i32, scratch: usize,
   queries: i32, keys: i32, heads: i32, kvHeads: i32, headDim: i32, valueDim: i32, causal: i32, scaleBits: i32,
-  q: usize, k: usize, v: usize, mask: usize, logSum: usize, dy: usize, dk: usize, dv: usize, means: usize,
+  q: usize, k: usize, v: usize, mask: usize, first: usize, logSum: usize, dy: usize, dk: usize, dv: usize, means: usize,
 ): void {
   const share = heads / kvHeads;
   const blocks = (keys + 3) / 4;
@@ -83,22 +85,23 @@ export function attentionBackwardKeys(
   for (let unit = begin; unit < end; unit++) {
     const b = unit / (kvHeads * blocks);
     const g = unit / blocks % kvHeads;
-    const first = unit % blocks * 4;
-    const count = min(4, keys - first);
-    const k0 = (b * keys + first) * kvHeads + g;
-    const k1 = (b * keys + min(first + 1, keys - 1)) * kvHeads + g;
-    const k2 = (b * keys + min(first + 2, keys - 1)) * kvHeads + g;
-    const k3 = (b * keys + min(first + 3, keys - 1)) * kvHeads + g;
+    const start = unit % blocks * 4;
+    const count = min(4, keys - start);
+    const k0 = (b * keys + start) * kvHeads + g;
+    const k1 = (b * keys + min(start + 1, keys - 1)) * kvHeads + g;
+    const k2 = (b * keys + min(start + 2, keys - 1)) * kvHeads + g;
+    const k3 = (b * keys + min(start + 3, keys - 1)) * kvHeads + g;
     for (let lane = 0; lane < count; lane++) {
-      const key = (b * keys + first + lane) * kvHeads + g;
+      const key = (b * keys + start + lane) * kvHeads + g;
       memory.fill(at(dk, key * headDim), 0, (<usize>headDim) << 2);
       memory.fill(at(dv, key * valueDim), 0, (<usize>valueDim) << 2);
     }
-    // the first query that sees the first key
-    const start = causal ? max(0, first - (keys - queries)) : 0;
+    // the first query that sees the first key, and the one after the last that sees the last
+    const early = causal ? max(0, start - (keys - queries)) : 0;
+    const late = first == 0 ? queries : seenBy(at(first, b * queries), queries, start + count - 1);
     for (let head = g * share; head < (g + 1) * share; head++) {
-      for (let tile = start; tile < queries; tile += TILE) {
-        const size = min(TILE, queries - tile);
+      for (let tile = early; tile < late; tile += TILE) {
+        const size = min(TILE, late - tile);
         const row = (b * queries + tile) * heads + head;
         for (let i = 0; i < size; i++) {
           const r = row + i * heads;
@@ -115,15 +118,28 @@ export function attentionBackwardKeys(
           v128.store(slopes + ((<usize>i) << 4), f32x4.mul(f32x4.mul(weight, scale), f32x4.sub(dweight, mean)));
         }
         for (let lane = 0; lane < count; lane++) {
-          if (mask != 0 && load<i32>(at(mask, b * keys + first + lane)) == 0) continue;
-          const key = (b * keys + first + lane) * kvHeads + g;
-          const seen = causal ? max(0, first + lane - (keys - queries) - tile) : 0;
-          accumulate(at(dv, key * valueDim), valueDim, at(weights, lane), at(dy, row * valueDim), heads * valueDim, seen, size, 0);
-          accumulate(at(dk, key * headDim), headDim, at(slopes, lane), at(q, row * headDim), heads * headDim, seen, size, 0);
+          if (mask != 0 && load<i32>(at(mask, b * keys + start + lane)) == 0) continue;
+          const key = (b * keys + start + lane) * kvHeads + g;
+          const seen = causal ? max(0, start + lane - (keys - queries) - tile) : 0;
+          const end = first == 0 ? size : min(size, seenBy(at(first, b * queries), queries, start + lane) - tile);
+          accumulate(at(dv, key * valueDim), valueDim, at(weights, lane), at(dy, row * valueDim), heads * valueDim, seen, end, 0);
+          accumulate(at(dk, key * headDim), headDim, at(slopes, lane), at(q, row * headDim), heads * headDim, seen, end, 0);
         }
       }
     }
   }
+}
+
+/** How many queries may look at a key, as far as `first` says: those before the first whose first key comes later. */
+function seenBy(first: usize, queries: i32, key: i32): i32 {
+  let low = 0;
+  let high = queries;
+  while (low < high) {
+    const middle = (low + high) / 2;
+    if (load<i32>(at(first, middle)) <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 @inline

@@ -17,6 +17,7 @@ export const attentionBackward = defineOp({
     k: "batch keys kvHeads headDim",
     v: "batch keys kvHeads valueDim",
     mask: optionalInts("batch keys"),
+    first: optionalInts("batch queries"),
     y: "batch queries heads valueDim",
     logSum: "batch queries heads",
     dy: "batch queries heads valueDim",

@@ -10,7 +10,7 @@ import { TILE, accumulate, dots4, place, scaleBy } from "./attention.tile.as.ts"
 export function attention(
   begin: i32, end: i32, scratch: usize,
   queries: i32, keys: i32, heads: i32, kvHeads: i32, headDim: i32, valueDim: i32, causal: i32, scaleBits: i32,
-  q: usize, k: usize, v: usize, mask: usize, y: usize, logSum: usize,
+  q: usize, k: usize, v: usize, mask: usize, first: usize, y: usize, logSum: usize,
 ): void {
   const share = heads / kvHeads;
   const rows = queries * share;
@@ -22,23 +22,27 @@ export function attention(
   for (let unit = begin; unit < end; unit++) {
     const b = unit / (kvHeads * blocks);
     const g = unit / blocks % kvHeads;
-    const first = unit % blocks * 4;
-    const r0 = place(first, rows, b, g, queries, heads, share);
-    const r1 = place(first + 1, rows, b, g, queries, heads, share);
-    const r2 = place(first + 2, rows, b, g, queries, heads, share);
-    const r3 = place(first + 3, rows, b, g, queries, heads, share);
+    const start = unit % blocks * 4;
+    const r0 = place(start, rows, b, g, queries, heads, share);
+    const r1 = place(start + 1, rows, b, g, queries, heads, share);
+    const r2 = place(start + 2, rows, b, g, queries, heads, share);
+    const r3 = place(start + 3, rows, b, g, queries, heads, share);
     // what each row may see ends before this key
     const limits = causal
-      ? i32x4.add(i32x4(first / share, (first + 1) / share, (first + 2) / share, (first + 3) / share), i32x4.splat(keys - queries + 1))
+      ? i32x4.add(i32x4(start / share, (start + 1) / share, (start + 2) / share, (start + 3) / share), i32x4.splat(keys - queries + 1))
       : i32x4.splat(keys);
+    // and begins at this one; firsts go up
+    const begins = first == 0 ? i32x4.splat(0) : i32x4(
+      load<i32>(at(first, r0 / heads)), load<i32>(at(first, r1 / heads)), load<i32>(at(first, r2 / heads)), load<i32>(at(first, r3 / heads)),
+    );
     const most = min(keys, i32x4.extract_lane(limits, 3));
     const maskRow = mask == 0 ? 0 : at(mask, b * keys);
-    const count = min(4, rows - first);
+    const count = min(4, rows - start);
     memory.fill(sums, 0, (<usize>(4 * valueDim)) << 2);
     let peak = nothing;
     let total = f32x4.splat(0);
     let seen = i32x4.splat(0); // whether a row saw a key at all
-    for (let tile = 0; tile < most; tile += TILE) {
+    for (let tile = i32x4.extract_lane(begins, 0) & -TILE; tile < most; tile += TILE) {
       const size = min(TILE, most - tile);
       let highest = nothing;
       for (let j = 0; j < size; j++) {
@@ -49,7 +53,7 @@ export function attention(
         ));
         const visible = maskRow != 0 && load<i32>(at(maskRow, key)) == 0
           ? i32x4.splat(0)
-          : i32x4.gt_s(limits, i32x4.splat(key));
+          : v128.and(i32x4.gt_s(limits, i32x4.splat(key)), i32x4.le_s(begins, i32x4.splat(key)));
         seen = v128.or(seen, visible);
         score = v128.bitselect(score, nothing, visible);
         v128.store(weights + ((<usize>j) << 4), score);
@@ -73,7 +77,7 @@ export function attention(
         const sum = at(sums, lane * valueDim);
         scaleBy(sum, valueDim, laneOf(shrink, lane));
         const last = min(size, laneOfInts(limits, lane) - tile);
-        accumulate(sum, valueDim, at(weights, lane), values, kvHeads * valueDim, 0, last, maskTile);
+        accumulate(sum, valueDim, at(weights, lane), values, kvHeads * valueDim, max(0, laneOfInts(begins, lane) - tile), last, maskTile);
       }
     }
     for (let lane = 0; lane < count; lane++) {

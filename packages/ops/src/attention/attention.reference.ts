@@ -5,17 +5,22 @@ type Weighing = { readonly causal: boolean; readonly scale: number };
 /** One query of one head after another: all its scores, their softmax, and the sum of values. */
 export function attentionReference({
   dims: { batch, queries, keys, heads, kvHeads, headDim, valueDim },
-  inputs: { q, k, v, mask },
+  inputs: { q, k, v, mask, first },
   outputs: { y, logSum },
   attributes: { causal, scale },
-}: ReferenceCall<"batch queries keys heads kvHeads headDim valueDim", "q k v mask:i32?", "y logSum", Weighing>): void {
+}: ReferenceCall<
+  "batch queries keys heads kvHeads headDim valueDim",
+  "q k v mask:i32? first:i32?",
+  "y logSum",
+  Weighing
+>): void {
   y.fill(0);
   for (let row = 0; row < batch * queries * heads; row++) {
     const b = Math.floor(row / (queries * heads));
     const i = Math.floor(row / heads) % queries;
     const kvHead = Math.floor((row % heads) / (heads / kvHeads));
     const scores: [at: number, score: number][] = [];
-    for (let j = 0; j < (causal ? i + keys - queries + 1 : keys); j++) {
+    for (let j = first?.[b * queries + i] ?? 0; j < (causal ? i + keys - queries + 1 : keys); j++) {
       if (mask !== undefined && mask[b * keys + j] === 0) continue;
       const at = (b * keys + j) * kvHeads + kvHead;
       scores.push([at, scale * dot(q, row, k, at, headDim)]);
@@ -34,12 +39,12 @@ export function attentionReference({
 /** Fills the three gradients, a pair of query and key after the other. */
 export function attentionBackwardReference({
   dims: { batch, queries, keys, heads, kvHeads, headDim, valueDim },
-  inputs: { q, k, v, mask, y, logSum, dy, dlogSum },
+  inputs: { q, k, v, mask, first, y, logSum, dy, dlogSum },
   outputs: { dq, dk, dv },
   attributes: { causal, scale },
 }: ReferenceCall<
   "batch queries keys heads kvHeads headDim valueDim",
-  "q k v mask:i32? y logSum dy dlogSum?",
+  "q k v mask:i32? first:i32? y logSum dy dlogSum?",
   "dq dk dv",
   Weighing
 >): void {
@@ -49,7 +54,7 @@ export function attentionBackwardReference({
     const i = Math.floor(row / heads) % queries;
     const kvHead = Math.floor((row % heads) / (heads / kvHeads));
     const mean = dot(dy, row, y, row, valueDim) - (dlogSum === undefined ? 0 : dlogSum[row]);
-    for (let j = 0; j < (causal ? i + keys - queries + 1 : keys); j++) {
+    for (let j = first?.[b * queries + i] ?? 0; j < (causal ? i + keys - queries + 1 : keys); j++) {
       if (mask !== undefined && mask[b * keys + j] === 0) continue;
       const at = (b * keys + j) * kvHeads + kvHead;
       const weight = Math.exp(scale * dot(q, row, k, at, headDim) - logSum[row]);

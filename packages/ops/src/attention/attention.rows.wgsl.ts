@@ -4,7 +4,7 @@ import { attentionOp } from "./attention.ts";
 /** Lanes of a workgroup, and the keys of a tile. */
 export const WORKGROUP = 64;
 
-/** `keyOf(b, j, kvHead)` and the like: places of rows; `seen(b, i, j)`: whether a query may look at a key. */
+/** `keyAt(b, j, kvHead)` and the like: places of rows; `masked(b, j)`: whether nobody may look at a key. */
 export const attentionRows = wgsl`
 fn rowAt(b: u32, i: u32, head: u32) -> u32 { return (b * dims.queries + i) * dims.heads + head; }
 fn keyAt(b: u32, j: u32, kvHead: u32) -> u32 { return (b * dims.keys + j) * dims.kvHeads + kvHead; }
@@ -13,6 +13,14 @@ fn keysSeen(i: u32) -> u32 { return select(dims.keys, i + dims.keys - dims.queri
 fn masked(b: u32, j: u32) -> bool {
   if (hasMask) { return mask[b * dims.keys + j] == 0; }
   return false;
+}`;
+
+/** `firstSeen(b, i, lane)`: the first key that the query of a workgroup may look at; all call it, together. */
+export const firstSeen = wgsl`
+var<workgroup> firstKey: u32;
+fn firstSeen(b: u32, i: u32, lane: u32) -> u32 {
+  if (hasFirst && lane == 0) { firstKey = u32(first[b * dims.queries + i]); }
+  return workgroupUniformLoad(&firstKey);
 }`;
 
 /**
@@ -29,6 +37,7 @@ export const attentionKernel = defineKernel(attentionOp, {
     ${nan}
     ${reduce(WORKGROUP)}
     ${attentionRows}
+    ${firstSeen}
     const LOWEST = -3.4e38;
     var<workgroup> query: array<f32, ${Math.max(1, headDim)}>;
     var<workgroup> weights: array<f32, ${WORKGROUP}>;
@@ -52,11 +61,12 @@ export const attentionKernel = defineKernel(attentionOp, {
       var peak = LOWEST;
       var total = 0.0;
       var count = 0.0;
+      let begin = firstSeen(b, i, lane);
       let last = keysSeen(i);
-      for (var tile = 0u; tile < last; tile += ${WORKGROUP}) {
+      for (var tile = begin / ${WORKGROUP} * ${WORKGROUP}; tile < last; tile += ${WORKGROUP}) {
         let j = tile + lane;
         var here = false;
-        if (j < last) { here = !masked(b, j); }
+        if (j >= begin && j < last) { here = !masked(b, j); }
         var score = LOWEST;
         if (here) {
           let key = keyAt(b, j, kvHead) * dims.headDim;
@@ -73,7 +83,7 @@ export const attentionKernel = defineKernel(attentionOp, {
         count += sumOf(select(0.0, 1.0, here), lane);
         for (var d = lane; d < dims.valueDim; d += ${WORKGROUP}) {
           var sum = sums[d / ${WORKGROUP}] * shrink;
-          for (var c = 0u; c < min(${WORKGROUP}, last - tile); c++) {
+          for (var c = max(begin, tile) - tile; c < min(${WORKGROUP}, last - tile); c++) {
             if (masked(b, tile + c)) { continue; }
             sum += weights[c] * v[keyAt(b, tile + c, kvHead) * dims.valueDim + d];
           }

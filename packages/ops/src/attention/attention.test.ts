@@ -1,4 +1,4 @@
-import { Device, HostBackend, type Tensor } from "@elapid/tensor";
+import { Device, HostBackend, sum, valueAndGrad, type Tensor } from "@elapid/tensor";
 import {
   backends,
   expectClose,
@@ -22,29 +22,44 @@ const sizes = [
   { batch: 1, queries: 65, keys: 130, heads: 3, kvHeads: 1, headDim: 33, valueDim: 16 },
   { batch: 1, queries: 5, keys: 257, heads: 2, kvHeads: 2, headDim: 70, valueDim: 131 },
 ];
-const call = (at: number, seed: number) => ({
-  op: attentionOp,
-  sizes: sizes[at],
-  inputs: randomInputs(attentionOp, sizes[at], { seed, ranges: { mask: [1, 1] } }),
-});
-const cases = sizes.flatMap((_, at) => [true, false].map((causal) => ({ at, causal })));
+const call = (at: number, seed: number, firsts?: Firsts) => {
+  const options = { seed, ranges: { mask: [1, 1] as const }, without: firsts === undefined ? ["first"] : [] };
+  const inputs = randomInputs(attentionOp, sizes[at], options);
+  const first = firsts && {
+    first: Float32Array.from(inputs.first, (_, row) => firsts(row % sizes[at].queries, sizes[at])),
+  };
+  return { op: attentionOp, sizes: sizes[at], inputs: { ...inputs, ...first } };
+};
+/** The first key of a query, where there are some. */
+type Firsts = (query: number, sizes: { readonly queries: number; readonly keys: number }) => number;
+/** Packed sequences, the first of which goes on from cached keys; and a window of seven keys. */
+const packed: Firsts = (i, { queries, keys }) => (i < 9 ? 0 : keys - queries + (i < 40 ? 9 : i < 41 ? 40 : 41));
+const windowed: Firsts = (i, { queries, keys }) => Math.max(0, i + keys - queries - 6);
+const cases = [
+  ...sizes.flatMap((_, at) => [true, false].map((causal) => ({ at, causal, firsts: undefined }))),
+  ...[1, 2, 3, 4].flatMap((at) => [packed, windowed].map((firsts) => ({ at, causal: true, firsts }))),
+  { at: 2, causal: false, firsts: packed },
+];
 
 describe.each(backends())("attention on $name", ({ run, device }) => {
-  test.each(cases)("matches the reference at size $at, causal $causal", ({ at, causal }) =>
-    expectMatchesReference(run, { ...call(at, 1), attributes: { causal, scale: 0.4 } }),
+  test.each(cases)("matches the reference at size $at, causal $causal, $firsts.name", ({ at, causal, firsts }) =>
+    expectMatchesReference(run, { ...call(at, 1, firsts), attributes: { causal, scale: 0.4 } }),
   );
 
-  test.each(cases)("gradient matches the reference at size $at, causal $causal", async ({ at, causal }) => {
-    const attributes = { causal, scale: 0.4 };
-    const { inputs } = call(at, 2);
-    const outputs = await run(attentionOp, sizes[at], inputs, attributes);
-    const back = randomInputs(attentionBackward, sizes[at], { seed: 3 });
-    await expectMatchesReference(
-      run,
-      { op: attentionBackward, sizes: sizes[at], inputs: { ...back, ...inputs, ...outputs }, attributes },
-      2e-5,
-    );
-  });
+  test.each(cases)(
+    "gradient matches the reference at size $at, causal $causal, $firsts.name",
+    async ({ at, causal, firsts }) => {
+      const attributes = { causal, scale: 0.4 };
+      const { inputs } = call(at, 2, firsts);
+      const outputs = await run(attentionOp, sizes[at], inputs, attributes);
+      const back = randomInputs(attentionBackward, sizes[at], { seed: 3, without: ["first"] });
+      await expectMatchesReference(
+        run,
+        { op: attentionBackward, sizes: sizes[at], inputs: { ...back, ...inputs, ...outputs }, attributes },
+        2e-5,
+      );
+    },
+  );
 
   test("a row of a batch does not depend on the others", () =>
     expectIndependent(run, { ...call(2, 4), attributes: { causal: true, scale: 0.3 } }, "batch", [1]));
@@ -78,6 +93,28 @@ describe.each(backends())("attention on $name", ({ run, device }) => {
     void scope;
   });
 
+  test("packed sequences do not look at each other, NaN included, and nothing flows back", async () => {
+    const there = await device();
+    using scope = there.scope();
+    const { q, k, v } = tensors(there, 70);
+    const first = there.tensor(
+      Int32Array.from({ length: 70 }, (_, i) => (i < 30 ? 0 : 30)),
+      [1, 70],
+    );
+    const spoilt = async (x: Tensor) => there.tensor((await x.data()).fill(NaN, 0, 30 * 6), x.shape);
+    const [k2, v2] = [await spoilt(k), await spoilt(v)];
+    const y = await attention(q, k2, v2, { first }).data();
+    const [q1, k1, v1] = [q, k, v].map((x) => x.slice(1, 30, 70));
+    expectClose(y.subarray(30 * 12), await attention(q1, k1, v1).data(), { relative: 1e-6, label: "y" });
+    const { gradients } = valueAndGrad(() => sum(attention(q, k2, v2, { first })), { q, k2, v2 });
+    const alone = valueAndGrad(() => sum(attention(q1, k1, v1)), { q: q1, k2: k1, v2: v1 }).gradients;
+    for (const name of ["q", "k2", "v2"] as const) {
+      const got = await gradients[name].slice(1, 30, 70).data();
+      expectClose(got, await alone[name].data(), { relative: 1e-5, label: name });
+    }
+    void scope;
+  });
+
   test("a query that sees no key reads zeros; scores of a thousand do no harm", async () => {
     const there = await device();
     using scope = there.scope();
@@ -89,6 +126,9 @@ describe.each(backends())("attention on $name", ({ run, device }) => {
     void scope;
   });
 });
+
+test("same bits on any number of threads with packed sequences", () =>
+  expectSameBitsOnThreads({ ...call(3, 5, packed), attributes: { causal: true, scale: 0.3 } }));
 
 describe.each(backends())("official attention on $name", ({ device }) => {
   const official = goldenCases("attention");
@@ -106,7 +146,7 @@ test("gradients agree with finite differences", () =>
     inputs: randomInputs(
       attentionOp,
       { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 3, valueDim: 2 },
-      { seed: 6, ranges: { mask: [1, 1] } },
+      { seed: 6, ranges: { mask: [1, 1], first: [1, 1] } },
     ),
     attributes: { causal: true, scale: 0.7 },
   }));

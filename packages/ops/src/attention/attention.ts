@@ -6,9 +6,10 @@ import { attentionReference } from "./attention.reference.ts";
  * Declaration of softmax attention with grouped queries. Head `h` reads the keys and values of head
  * `floor(h / (heads / kvHeads))`; the last query stands beside the last key.
  *
- *     s[i, j] = scale · q[i] · k[j]      j <= i + keys - queries if causal, and mask[j] is not 0
+ *     s[i, j] = scale · q[i] · k[j]      j <= i + keys - queries if causal, j >= first[i], and mask[j] is not 0
  *     y[i] = sum over j of softmax(s[i])[j] · v[j]      logSum[i] = log(sum over j of exp(s[i, j]))
  *
+ * `first` never goes down from a query to the next: so packed sequences stay apart, and a window slides.
  * A query that may look at no key has `y` 0 and `logSum` -Infinity. Scores are never stored: keys pass in tiles under a running
  * maximum (Milakov & Gimelshein 2018; Dao et al. 2022), and the gradient makes them again from `logSum`.
  */
@@ -19,6 +20,7 @@ export const attentionOp = defineOp({
     k: "batch keys kvHeads headDim",
     v: "batch keys kvHeads valueDim",
     mask: optionalInts("batch keys"),
+    first: optionalInts("batch queries"),
   },
   outputs: { y: "batch queries heads valueDim", logSum: "batch queries heads" },
   attributes: { causal: true, scale: 1 },
@@ -47,6 +49,8 @@ export interface AttentionOptions {
   readonly scale?: number;
   /** "batch keys", 0 for a key that nobody may look at. */
   readonly mask?: Tensor | undefined;
+  /** "batch queries", the first key that a query may look at; it never goes down from a query to the next. Default 0. */
+  readonly first?: Tensor | undefined;
 }
 
 /**
@@ -61,8 +65,8 @@ export interface AttentionOptions {
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const { headDim } = q.dims("batch queries heads headDim");
-  const { causal = true, scale = 1 / Math.sqrt(headDim), mask } = options;
-  const { y, logSum } = attentionOp({ q, k, v, mask }, { causal, scale });
+  const { causal = true, scale = 1 / Math.sqrt(headDim), mask, first } = options;
+  const { y, logSum } = attentionOp({ q, k, v, mask, first }, { causal, scale });
   if (q.device.tape === undefined) logSum.dispose();
   return y;
 }

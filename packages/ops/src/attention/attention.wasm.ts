@@ -31,12 +31,13 @@ export const attentionKernel = defineKernel(attentionOp, {
   entry: "attention",
   ...byRows,
   scratch: ({ valueDim }) => TILE_BYTES + ROWS * 4 * valueDim,
-  args: ({ dims, attributes, inputs: { q, k, v, mask }, outputs: { y, logSum } }) => [
+  args: ({ dims, attributes, inputs: { q, k, v, mask, first }, outputs: { y, logSum } }) => [
     ...settings(dims, attributes),
     q,
     k,
     v,
     mask,
+    first,
     y,
     logSum,
   ],
@@ -48,19 +49,13 @@ export const attentionBackwardKernel = defineKernel(attentionBackward, {
   ...byRows,
   scratch: () => TILE_BYTES,
   workspace: ({ batch, queries, heads }) => 4 * batch * queries * heads,
-  args: ({ dims, attributes, inputs: { q, k, v, mask, y, logSum, dy, dlogSum }, outputs: { dq }, workspace }) => [
-    ...settings(dims, attributes),
-    q,
-    k,
-    v,
-    mask,
-    y,
-    logSum,
-    dy,
-    dlogSum,
-    dq,
+  args: ({
+    dims,
+    attributes,
+    inputs: { q, k, v, mask, first, y, logSum, dy, dlogSum },
+    outputs: { dq },
     workspace,
-  ],
+  }) => [...settings(dims, attributes), q, k, v, mask, first, y, logSum, dy, dlogSum, dq, workspace],
   passes: [
     {
       entry: "attentionBackwardKeys",
@@ -68,12 +63,13 @@ export const attentionBackwardKernel = defineKernel(attentionBackward, {
       cost: ({ queries, heads, kvHeads, headDim, valueDim }) =>
         ((ROWS * queries * heads) / kvHeads) * 2 * (headDim + valueDim),
       scratch: () => 2 * TILE_BYTES,
-      args: ({ dims, attributes, inputs: { q, k, v, mask, logSum, dy }, outputs: { dk, dv }, workspace }) => [
+      args: ({ dims, attributes, inputs: { q, k, v, mask, first, logSum, dy }, outputs: { dk, dv }, workspace }) => [
         ...settings(dims, attributes),
         q,
         k,
         v,
         mask,
+        first,
         logSum,
         dy,
         dk,

@@ -27,7 +27,8 @@ export const ropeOp = defineOp({
   }),
 });
 
-const turn = (x: Tensor, cos: Tensor, sin: Tensor, inverse: boolean): Tensor => ropeOp({ x, cos, sin }, { inverse }).y;
+export const turn = (x: Tensor, cos: Tensor, sin: Tensor, inverse: boolean): Tensor =>
+  ropeOp({ x, cos, sin }, { inverse }).y;
 
 function ropeReference({
   dims: { batch, time, heads, headDim, pairs },

@@ -1,5 +1,6 @@
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
+import { ropeAngles } from "./rope.angles.ts";
 import { ropeOp } from "./rope.ts";
 
 export const ropeKernel = defineKernel(ropeOp, {
@@ -12,4 +13,21 @@ export const ropeKernel = defineKernel(ropeOp, {
     inputs: { x, cos, sin },
     outputs: { y },
   }) => [time, heads, headDim, pairs, Number(inverse), x, cos, sin, y],
+});
+
+export const ropeAnglesKernel = defineKernel(ropeAngles, {
+  module: kernels,
+  entry: "ropeAngles",
+  units: ({ rows }) => rows,
+  cost: ({ pairs }) => 8 * pairs,
+  args: ({ dims: { levels, digits, pairs }, inputs, outputs }) => [
+    levels,
+    digits,
+    pairs,
+    inputs.position,
+    inputs.cosDigits,
+    inputs.sinDigits,
+    outputs.cos,
+    outputs.sin,
+  ],
 });
