@@ -1,3 +1,4 @@
+export { Attention, type AttentionConfig, type AttentionInput, type AttentionState } from "./attention.ts";
 export { CausalConv1d, type CausalConv1dInput, type CausalConv1dOptions } from "./causal-conv1d.ts";
 export { Dropout, DropoutChance } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
