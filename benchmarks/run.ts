@@ -25,6 +25,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   runtimes: () => import("./runtimes.ts"),
   scan: () => import("./scan.ts"),
   train: () => import("./train.ts"),
+  transformers: () => import("./transformers.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--json] [--rounds N] [--text FILE]; NAME is one of ${Object.keys(benchmarks).join(", ")}`;

@@ -22,15 +22,20 @@ const allocator = { MALLOC_MMAP_MAX_: "0", MALLOC_TRIM_THRESHOLD_: "100000000000
 export async function findTorch(): Promise<string | undefined> {
   const folder = join(tmpdir(), "elapid-bench-torch");
   const own = join(folder, "bin/python");
-  const found = ["python3.11", "python3", own].find(hasTorch);
+  const found = findPython("torch") ?? (existsSync(own) && imports(own, "torch") ? own : undefined);
   if (found !== undefined) return found;
   for (const python of ["python3.11", "python3"]) {
     if (!succeeds(python, ["-m", "venv", "--system-site-packages", folder])) continue;
-    if (succeeds(own, ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "torch"]) && hasTorch(own))
+    if (succeeds(own, ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "torch"]) && imports(own, "torch"))
       return own;
     await rm(folder, { recursive: true, force: true });
   }
   return undefined;
+}
+
+/** `python3` or `python3.11`, whichever has these modules: that of an environment that is active comes first. */
+export function findPython(...modules: readonly string[]): string | undefined {
+  return ["python3", "python3.11"].find((python) => imports(python, ...modules));
 }
 
 /** Times a training step of PyTorch in a process of its own; blocks until it is done. */
@@ -64,8 +69,8 @@ function runScript(python: string, script: string, options: Readonly<Record<stri
   return JSON.parse(output) as unknown;
 }
 
-function hasTorch(python: string): boolean {
-  return (!python.includes("/") || existsSync(python)) && succeeds(python, ["-c", "import torch"]);
+function imports(python: string, ...modules: readonly string[]): boolean {
+  return succeeds(python, ["-c", `import ${modules.join(", ")}`]);
 }
 
 function succeeds(command: string, args: readonly string[]): boolean {

@@ -72,6 +72,17 @@ describe.each(["mamba-untied", "mamba2-tied", "ss-mamba1-mlp"])("a folder of %s"
   });
 });
 
+test("says of finished weights that nothing is left to scale", async () => {
+  const source = fresh();
+  mkdirSync(source);
+  const config = JSON.parse(readFileSync(join(untied, "config.json"), "utf8"));
+  writeFileSync(join(source, "config.json"), JSON.stringify({ ...config, rescale_prenorm_residual: true }));
+  writeFileSync(join(source, "model.safetensors"), readFileSync(join(untied, "model.safetensors")));
+  const folder = await convert(source, fresh(), { dtype: "bf16" });
+  const json = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+  expect(json.rescale_prenorm_residual).toBe(false); // transformers 5 would scale them while it loads
+});
+
 test.each([
   [{ quant_method: "gptq", bits: 4 }, '"quantization_config.quant_method" is "gptq" but one of "elapid" was needed'],
   [

@@ -89,7 +89,9 @@ async function folderOf(
     if (text !== undefined) content.set(file, [new TextEncoder().encode(text)]);
   }
   const { quantization_config: _, torch_dtype: __, ...rest } = config as Readonly<Record<string, unknown>>;
-  const json = JSON.stringify({ ...rest, ...describeStored(dtype) }, undefined, 2);
+  // says how weights begin, and transformers 5 would do it to these once more
+  const finished = rest.rescale_prenorm_residual === true && { rescale_prenorm_residual: false };
+  const json = JSON.stringify({ ...rest, ...finished, ...describeStored(dtype) }, undefined, 2);
   content.set("config.json", [new TextEncoder().encode(`${json}\n`)]);
   return content;
 }

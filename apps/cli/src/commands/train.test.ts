@@ -63,6 +63,22 @@ test.each(["mamba", "mamba2"])("trains a %s that loads and writes", async (kind)
   expect(text).not.toBe("");
 });
 
+test("projections out of mixers begin scaled by depth, which config.json keeps to itself", async () => {
+  const { out, args } = prepare(1);
+  await invoke([...args, "--layers", "4", "--lr", "0"]);
+  const config = JSON.parse(readFileSync(join(out, "config.json"), "utf8"));
+  // transformers 5 would scale what it loads once more
+  expect(config).toMatchObject({ num_hidden_layers: 4, rescale_prenorm_residual: false });
+  using lm = await load(out, { device: "host" });
+  const bound = 32 ** -0.5 / 2; // of 32 inputs, 4 layers
+  for (const [path, tensor] of lm.model.parameters()) {
+    if (!path.endsWith("outProj.weight")) continue;
+    const peak = Math.max(...Array.from(await tensor.data(), Math.abs));
+    expect(peak).toBeGreaterThan(0.9 * bound);
+    expect(peak).toBeLessThanOrEqual(bound);
+  }
+});
+
 test("bits per byte are those of elapid score", async () => {
   const { out, args } = prepare();
   // one window holds all that is held out

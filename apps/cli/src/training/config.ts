@@ -1,7 +1,10 @@
 import type { Tokenizer } from "elapid";
 import type { Settings } from "./settings.ts";
 
-/** The `config.json` that transformers and elapid read. */
+/**
+ * The `config.json` that transformers and elapid read. Projections out of mixers begin scaled down by depth; the flag that
+ * says so is {@link asItStarts}'s, as transformers 5 would scale those of a finished model once more.
+ */
 export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<Record<string, unknown>> {
   const { kind, dModel, layers, dState, headDim } = settings;
   const dInner = 2 * dModel;
@@ -23,7 +26,7 @@ export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<
     use_conv_bias: true,
     layer_norm_epsilon: 1e-5,
     residual_in_fp32: true,
-    rescale_prenorm_residual: true,
+    rescale_prenorm_residual: false,
     tie_word_embeddings: true,
     torch_dtype: "float32",
     ...ids,
@@ -35,6 +38,11 @@ export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<
   const nHeads = Math.floor(dInner / headDim);
   const heads = { head_dim: headDim, num_heads: nHeads, n_groups: 1, chunk_size: 64, rms_norm: true };
   return { architectures: ["Mamba2ForCausalLM"], ...common, ...heads };
+}
+
+/** The config of a model that is about to be trained. */
+export function asItStarts(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { ...config, rescale_prenorm_residual: true };
 }
 
 /** Ids may have gaps; the table of embeddings has a row for each. */

@@ -13,6 +13,7 @@ import {
   type StepReport,
 } from "@elapid/train";
 import { saveTensors } from "../output.ts";
+import { asItStarts } from "./config.ts";
 import type { Corpus } from "./corpus.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { Settings } from "./settings.ts";
@@ -68,7 +69,7 @@ export class Session {
     const { settings, config, corpus, data, device, architecture } = parts;
     this.#parts = parts;
     this.#architecture = architecture;
-    this.model = architecture.configure(readConfig(config, "config.json"))(seeded(device, settings.seed));
+    this.model = architecture.configure(readConfig(asItStarts(config), "config.json"))(seeded(device, settings.seed));
     this.optimiser = new AdamW(this.model.parameters(), { weightDecay: settings.weightDecay });
     this.data = corpus.training;
     this.notes = { data, steps: settings.minutes === undefined ? settings.steps : null, best: null, waited: 0 };
