@@ -12,7 +12,10 @@ export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node"] },
   ssr: { resolve: { conditions: [...conditions, "module", "node"], externalConditions: conditions } },
   test: {
-    include: ["{packages,apps}/*/src/**/*.test.ts", "{scripts,tests,examples,benchmarks,docs}/**/*.test.ts"],
+    include: [
+      "{packages,apps}/*/src/**/*.test.ts",
+      "{scripts,tests,examples,benchmarks,experiments,docs}/**/*.test.ts",
+    ],
     globalSetup: "scripts/build-wasm.ts",
     // Dawn and the WASM thread pool want a process of their own
     pool: "forks",

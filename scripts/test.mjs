@@ -29,6 +29,7 @@ const steps = [
 
 prepare();
 install(join(root, "tools"), "tools");
+install(join(root, "experiments"), "the plotting library");
 prepareRuntimes();
 const missing = missingPackages();
 if (missing.length > 0) installPackages(missing, say);

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const projects = globSync(
-  ["{packages,apps,tests}/*/tsconfig.json", "{scripts,benchmarks,examples,docs,golden}/tsconfig.json"],
+  ["{packages,apps,tests}/*/tsconfig.json", "{scripts,benchmarks,experiments,examples,docs,golden}/tsconfig.json"],
   { cwd: root },
 );
 

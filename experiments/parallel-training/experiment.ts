@@ -1,0 +1,154 @@
+import { S4D, seeded } from "@elapid/nn";
+import { concat, randomSource, sum, valueAndGrad, type Device, type Tensor } from "@elapid/tensor";
+import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
+import { lines } from "../runner/figure.ts";
+import { groups, pivot, withSpread } from "../runner/table.ts";
+import { exponent, time, type Timing } from "../runner/timing.ts";
+
+export const summary = "one S4D layer as a convolution and as a recurrence: the same numbers, in different time";
+
+const CHANNELS = 64;
+const ROUNDS = 7;
+
+/** Lengths by preset, powers of two. */
+const lengths = { small: [8, 9, 10, 11, 12, 13, 14], large: [8, 9, 10, 11, 12, 13, 14, 15, 16, 17] };
+
+interface Agreement {
+  readonly length: number;
+  readonly form: string;
+  /** The greatest difference from the convolution, as a share of the greatest output; the worst of the seeds. */
+  readonly worst: number;
+}
+
+interface Timed extends Timing {
+  readonly length: number;
+  readonly form: string;
+  readonly pass: "forward" | "forward + backward";
+}
+
+type Measured = { readonly agreement: readonly Agreement[]; readonly times: readonly Timed[] };
+
+export const parts: Experiment["parts"] = ["agreement", "forward", "training"];
+
+export async function run(part: string, options: ExperimentOptions): Promise<Partial<Measured>> {
+  using device = await options.open();
+  if (part === "agreement") return { agreement: await agreement(device, options) };
+  const times: Timed[] = [];
+  for (const length of lengths[options.preset].map((power) => 2 ** power)) {
+    options.progress(`length ${length}`);
+    times.push(...(part === "forward" ? await forward(device, length) : await training(device, length)));
+  }
+  return { times };
+}
+
+/** The recurrence in one call and token by token, against the convolution. */
+async function agreement(device: Device, { seeds = 3, preset }: ExperimentOptions): Promise<Agreement[]> {
+  const rows: Agreement[] = [];
+  for (const length of lengths[preset].map((power) => 2 ** power)) {
+    const worst = { "recurrence, one call": 0, "recurrence, token by token": 0 };
+    for (let seed = 0; seed < seeds; seed++) {
+      using _ = device.scope();
+      const { layer, x } = example(device, length, seed);
+      const expected = await layer.forward(x).data();
+      const differ = async (y: Tensor) => worstDifference(await y.data(), expected);
+      const keep = (form: keyof typeof worst, value: number) => (worst[form] = Math.max(worst[form], value));
+      keep("recurrence, one call", await differ(layer.recur({ x }).y));
+      if (length <= 2 ** 12) keep("recurrence, token by token", await differ(tokenByToken(layer, x)));
+      else worst["recurrence, token by token"] = Number.NaN;
+    }
+    rows.push(...Object.entries(worst).map(([form, value]) => ({ length, form, worst: value })));
+  }
+  return rows;
+}
+
+/** The greatest difference, as a share of the greatest of what was expected. */
+function worstDifference(values: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [worst, peak] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    worst = Math.max(worst, Math.abs(values[i] - expected[i]));
+    peak = Math.max(peak, Math.abs(expected[i]));
+  }
+  return worst / peak;
+}
+
+function tokenByToken(layer: S4D, x: Tensor): Tensor {
+  const { time } = x.dims("batch time channels");
+  let state: Tensor | undefined;
+  const outputs = Array.from({ length: time }, (_, t) => {
+    const { y, state: next } = layer.recur({ x: x.slice(1, t, t + 1), state });
+    state = next;
+    return y;
+  });
+  return concat(outputs, 1);
+}
+
+async function forward(device: Device, length: number): Promise<Timed[]> {
+  using _ = device.scope();
+  const { layer, x } = example(device, length, 0);
+  const works = { convolution: () => void layer.forward(x), recurrence: () => void layer.recur({ x }) };
+  return await timed(device, length, "forward", works);
+}
+
+async function training(device: Device, length: number): Promise<Timed[]> {
+  using _ = device.scope();
+  const { layer, x } = example(device, length, 0);
+  const parameters = Object.fromEntries(layer.parameters());
+  const differentiate = (y: () => Tensor) => () => void valueAndGrad(() => sum(y()), parameters);
+  return await timed(device, length, "forward + backward", {
+    convolution: differentiate(() => layer.forward(x)),
+    recurrence: differentiate(() => layer.recur({ x }).y),
+  });
+}
+
+async function timed(
+  device: Device,
+  length: number,
+  pass: Timed["pass"],
+  works: Readonly<Record<string, () => void>>,
+): Promise<Timed[]> {
+  const timings = await time(device, ROUNDS, Object.values(works));
+  return Object.keys(works).map((form, i) => ({ length, form, pass, ...timings[i] }));
+}
+
+function example(device: Device, length: number, seed: number): { readonly layer: S4D; readonly x: Tensor } {
+  const layer = new S4D({ dModel: CHANNELS }, seeded(device, seed));
+  const source = randomSource(seed);
+  const values = Float32Array.from({ length: length * CHANNELS }, () => 2 * source.next() - 1);
+  return { layer, x: device.tensor(values, [1, length, CHANNELS]) };
+}
+
+export function report({ agreement = [], times = [] }: Partial<Measured>) {
+  return {
+    tables: [
+      { name: "agreement", rows: pivot(agreement, ["length"], "form", ({ worst }) => worst) },
+      {
+        name: "times",
+        rows: pivot(times, ["pass", "length"], "form", ({ milliseconds, spread }) => withSpread(milliseconds, spread)),
+      },
+      { name: "exponents", rows: pivot(exponents(times), ["pass"], "form", ({ value }) => value) },
+    ],
+    figures: [
+      {
+        name: "times",
+        caption:
+          "Time of an S4D layer of 64 channels against the length of the sequence, as a convolution and as a recurrence.",
+        rows: times,
+        draw: lines({
+          x: { key: "length", label: "length (tokens)", type: "log", base: 2 },
+          y: { key: "milliseconds", label: "time (ms)", type: "log" },
+          series: "form",
+          panels: "pass",
+        }),
+      },
+    ],
+  };
+}
+
+/** How the time of each form grows, from 2^10 on, where it is more than what a call costs. */
+function exponents(times: readonly Timed[]) {
+  const long = times.filter(({ length }) => length >= 2 ** 10);
+  return groups(long, ["pass", "form"]).map((rows) => {
+    const points = rows.map(({ length, milliseconds }) => ({ x: length, y: milliseconds }));
+    return { pass: rows[0].pass, form: rows[0].form, value: exponent(points) };
+  });
+}

@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDevice } from "elapid";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Experiment } from "./runner/experiment.ts";
+import { lines } from "./runner/figure.ts";
+import { study, type Results } from "./runner/study.ts";
+
+let out = "";
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), "elapid-study-"));
+});
+afterEach(() => rm(out, { recursive: true }));
+
+type Squares = { readonly squares: readonly { readonly part: string; readonly x: number; readonly y: number }[] };
+
+/** Squares numbers on a device; each part scales them. */
+const squares = {
+  summary: "squares",
+  parts: ["once", "thrice"],
+  async run(part, { open, seeds = 1 }) {
+    using device = await open();
+    const scale = part === "once" ? 1 : 3;
+    using x = device.tensor([1, 2, 1 / 3], [3]);
+    using y = x.mul(x);
+    const values = await y.data();
+    return { squares: [...values].map((value, i) => ({ part, x: i + seeds, y: scale * Number(value) })) };
+  },
+  report: ({ squares = [] }: Partial<Squares>) => ({
+    tables: [{ name: "squares", rows: squares }],
+    figures: [
+      {
+        name: "curve",
+        caption: "Squares & more",
+        rows: squares,
+        draw: lines({ x: { key: "x", label: "x (m)" }, y: { key: "y", label: "y (m²)", type: "log" }, series: "part" }),
+      },
+    ],
+  }),
+} satisfies Experiment as Experiment;
+
+function run(parts: readonly string[], seeds?: number, preset: "small" | "large" = "small") {
+  const said: string[] = [];
+  const open = () => openDevice("host");
+  const options = { name: "squares", parts, out, preset, seeds, threads: undefined, open };
+  return study(squares, { ...options, progress: (line) => said.push(line) }).then((results) => ({ results, said }));
+}
+
+const read = (file: string) => readFile(join(out, "squares", file), "utf8");
+
+test("tables, figures and numbers are written where a page has places for them", async () => {
+  const { results, said } = await run(squares.parts);
+  expect(said).toEqual(["squares: once", "squares: thrice"]);
+  expect(results.tables[0].rows).toHaveLength(6);
+  expect(results.tables[0].rows[5]).toEqual({ part: "thrice", x: 3, y: 0.333333 });
+  expect(JSON.parse(await read("results.json"))).toEqual(results);
+  const page = await read("README.md");
+  expect(page).toMatch(/Printed by `npm run study -- squares` \(host.*; .*Node \d+.*; \d{4}-\d\d-\d\d\)\./);
+  expect(page).toContain("| part | x | y |\n| --- | --- | --- |\n| once | 1 | 1 |\n");
+  expect(page).toContain("| thrice | 3 | 0.333 |");
+  expect(page).toContain("![Squares & more](curve.svg)");
+  const svg = await read("curve.svg");
+  for (const text of ["x (m)", "y (m²)", ">once<", ">thrice<", "Squares &amp; more", "prefers-color-scheme: dark"]) {
+    expect(svg).toContain(text);
+  }
+});
+
+test("a part that runs again replaces its own results alone, and only the blocks of a page change", async () => {
+  await run(squares.parts);
+  const page = `# Mine\n\nBefore.\n\n${(await read("README.md")).split("\n").slice(1).join("\n")}\nAfter.\n`;
+  await writeFile(join(out, "squares/README.md"), page);
+  const { results } = await run(["thrice"], 10);
+  expect(squaresOf(results).map(({ x }) => x)).toEqual([1, 2, 3, 10, 11, 12]);
+  const after = await read("README.md");
+  expect(after).toMatch(/^# Mine\n\nBefore\.\n[^]*\| thrice \| 12 \| 0\.333 \|[^]*\nAfter\.\n$/);
+  expect(after).toContain("--seeds 10");
+});
+
+test("results of the large preset stand beside the small ones; what a page lacks a place for is said", async () => {
+  await run(["once"]);
+  const before = await read("results.json");
+  const { said } = await run(["once"], undefined, "large");
+  expect(await read("results.json")).toBe(before);
+  expect(JSON.parse(await read("results.large.json"))).toMatchObject({ preset: "large" });
+  expect(await read("curve.large.svg")).toContain("<svg");
+  expect(said.filter((line) => line.includes("has no place for it"))).toHaveLength(3);
+});
+
+test("what was never measured cannot be drawn", async () => {
+  await expect(run([])).rejects.toThrow(/Cannot draw "squares": ".*results\.json" has no results/);
+});
+
+function squaresOf({ parts }: Results): Squares["squares"] {
+  return Object.values(parts).flatMap(({ data }) => data.squares as Squares["squares"]);
+}
