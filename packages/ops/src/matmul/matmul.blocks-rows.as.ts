@@ -1,8 +1,8 @@
-import { dot4 } from "../../../wasm/src/snippets/dot.as.ts";
+import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
 import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
 import { matmulRowQ4, matmulRowQ8 } from "./matmul.blocks-row.as.ts";
-import { BLOCK, GROUP, HEAD, scaled, SCALES, storeOutputs, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
+import { BLOCK, GROUP, HEAD, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
 
 /** Bytes of `x`, as integers, that stay in the second-level cache while the weights pass by. */
 const ROW_BLOCK: i32 = 512 * 1024;
@@ -61,9 +61,9 @@ export function matmulQ4(
   }
 }
 
-/** Bytes of a block of a panel: eight scales as f32, what the sums of its rows start from, and their numbers as bytes. */
-const PANEL = 32 + 32 + 256;
-const NUMBERS = 64;
+/** Bytes of a block of a panel: eight scales as f32, and their numbers as bytes. */
+const NUMBERS = 32;
+const PANEL = NUMBERS + 256;
 
 /** A group of q4 weights, its numbers from 0 to 15. */
 function panelQ4(w: usize, panel: usize, blocks: i32): void {
@@ -79,36 +79,22 @@ function panelQ4(w: usize, panel: usize, blocks: i32): void {
   }
 }
 
-/** A group of q8 weights; sums start from -64 times its numbers, which is -8192 when the low digits come. */
+/** A group of q8 weights, in pairs: eight bytes are two neighbours of four rows, the next eight those that follow. */
 function panelQ8(w: usize, panel: usize, blocks: i32): void {
-  const start = i8x16.splat(64);
   for (let block = 0; block < blocks; block++, w += W8, panel += PANEL) {
     v128.store(panel, halves4(w));
     v128.store(panel, halves4(w + 8), 16);
-    let a = i32x4.splat(0), b = a;
-    for (let p: usize = 0; p < 256; p += 32) {
+    for (let p: usize = 0; p < 256; p += 16) {
       const q = v128.load(w + p, SCALES);
-      const r = v128.load(w + p, SCALES + 16);
-      a = dot4(q, start, a);
-      b = dot4(r, start, b);
-      v128.store(panel + p, q, NUMBERS);
-      v128.store(panel + p, r, NUMBERS + 16);
+      v128.store(panel + p, v128.shuffle<i16>(q, q, 0, 2, 4, 6, 1, 3, 5, 7), NUMBERS);
     }
-    v128.store(panel, i32x4.neg(a), 32);
-    v128.store(panel, i32x4.neg(b), 48);
   }
-}
-
-/** Of weights and digits of x, those are the signed bytes that have 8 bits. `wide` is a constant. */
-@inline
-function product(weights: v128, digits: v128, sum: v128, wide: bool): v128 {
-  return wide ? dot4(weights, digits, sum) : dot4(digits, weights, sum);
 }
 
 /**
  * Up to four rows by a panel of eight outputs; a row that is not there is taken for the last one that is, and not stored.
- * A dot product for each four numbers of a row and four outputs; the loops are left to the engine to unroll, which does
- * it better than a hand: eight sums, two vectors of weights and one of x leave it few registers.
+ * A product for each pair (q8) or four (q4) of numbers of a row and four outputs; the loops are left to the engine to
+ * unroll, which does it better than a hand: eight sums, two vectors of weights and one of x leave it few registers.
  */
 @inline
 function fourRows(
@@ -121,51 +107,68 @@ function fourRows(
   let x3 = x0 + stride * min(3, rows - 1);
   let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
   for (const last = x0 + stride; x0 < last; x0 += size, x1 += size, x2 += size, x3 += size, panel += PANEL) {
-    let a0 = wide ? v128.load(panel, 32) : v128.load32_splat(x0, 4), b0 = wide ? v128.load(panel, 48) : a0;
-    let a1 = wide ? a0 : v128.load32_splat(x1, 4), b1 = wide ? b0 : a1;
-    let a2 = wide ? a0 : v128.load32_splat(x2, 4), b2 = wide ? b0 : a2;
-    let a3 = wide ? a0 : v128.load32_splat(x3, 4), b3 = wide ? b0 : a3;
-    for (let p: usize = 0; p < 32; p += 4) {
-      const q = v128.load(panel + p * 8, NUMBERS);
-      const r = v128.load(panel + p * 8, NUMBERS + 16);
-      let v = v128.load32_splat(x0 + p, HEAD);
-      a0 = product(q, v, a0, wide);
-      b0 = product(r, v, b0, wide);
-      v = v128.load32_splat(x1 + p, HEAD);
-      a1 = product(q, v, a1, wide);
-      b1 = product(r, v, b1, wide);
-      v = v128.load32_splat(x2 + p, HEAD);
-      a2 = product(q, v, a2, wide);
-      b2 = product(r, v, b2, wide);
-      v = v128.load32_splat(x3 + p, HEAD);
-      a3 = product(q, v, a3, wide);
-      b3 = product(r, v, b3, wide);
-    }
+    let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     if (wide) {
-      a0 = i32x4.shl(a0, 7);
-      a1 = i32x4.shl(a1, 7);
-      a2 = i32x4.shl(a2, 7);
-      a3 = i32x4.shl(a3, 7);
-      b0 = i32x4.shl(b0, 7);
-      b1 = i32x4.shl(b1, 7);
-      b2 = i32x4.shl(b2, 7);
-      b3 = i32x4.shl(b3, 7);
+      for (let p: usize = 0; p < 64; p += 8) {
+        const from = panel + p * 4;
+        let q = v128.load8x8_s(from, NUMBERS);
+        let r = v128.load8x8_s(from, NUMBERS + 16);
+        let v = v128.load32_splat(x0 + p, HEAD);
+        a0 = i32x4.add(a0, i32x4.dot_i16x8_s(q, v));
+        b0 = i32x4.add(b0, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x1 + p, HEAD);
+        a1 = i32x4.add(a1, i32x4.dot_i16x8_s(q, v));
+        b1 = i32x4.add(b1, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x2 + p, HEAD);
+        a2 = i32x4.add(a2, i32x4.dot_i16x8_s(q, v));
+        b2 = i32x4.add(b2, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x3 + p, HEAD);
+        a3 = i32x4.add(a3, i32x4.dot_i16x8_s(q, v));
+        b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
+        q = v128.load8x8_s(from, NUMBERS + 8);
+        r = v128.load8x8_s(from, NUMBERS + 24);
+        v = v128.load32_splat(x0 + p, HEAD + 4);
+        a0 = i32x4.add(a0, i32x4.dot_i16x8_s(q, v));
+        b0 = i32x4.add(b0, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x1 + p, HEAD + 4);
+        a1 = i32x4.add(a1, i32x4.dot_i16x8_s(q, v));
+        b1 = i32x4.add(b1, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x2 + p, HEAD + 4);
+        a2 = i32x4.add(a2, i32x4.dot_i16x8_s(q, v));
+        b2 = i32x4.add(b2, i32x4.dot_i16x8_s(r, v));
+        v = v128.load32_splat(x3 + p, HEAD + 4);
+        a3 = i32x4.add(a3, i32x4.dot_i16x8_s(q, v));
+        b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
+      }
+    } else {
       for (let p: usize = 0; p < 32; p += 4) {
         const q = v128.load(panel + p * 8, NUMBERS);
         const r = v128.load(panel + p * 8, NUMBERS + 16);
-        let v = v128.load32_splat(x0 + p, HEAD + 32);
-        a0 = dot4(q, v, a0);
-        b0 = dot4(r, v, b0);
-        v = v128.load32_splat(x1 + p, HEAD + 32);
-        a1 = dot4(q, v, a1);
-        b1 = dot4(r, v, b1);
-        v = v128.load32_splat(x2 + p, HEAD + 32);
-        a2 = dot4(q, v, a2);
-        b2 = dot4(r, v, b2);
-        v = v128.load32_splat(x3 + p, HEAD + 32);
-        a3 = dot4(q, v, a3);
-        b3 = dot4(r, v, b3);
+        let v = v128.load32_splat(x0 + p, HEAD);
+        a0 = i16x8.add(a0, dotPairs(v, q));
+        b0 = i16x8.add(b0, dotPairs(v, r));
+        v = v128.load32_splat(x1 + p, HEAD);
+        a1 = i16x8.add(a1, dotPairs(v, q));
+        b1 = i16x8.add(b1, dotPairs(v, r));
+        v = v128.load32_splat(x2 + p, HEAD);
+        a2 = i16x8.add(a2, dotPairs(v, q));
+        b2 = i16x8.add(b2, dotPairs(v, r));
+        v = v128.load32_splat(x3 + p, HEAD);
+        a3 = i16x8.add(a3, dotPairs(v, q));
+        b3 = i16x8.add(b3, dotPairs(v, r));
       }
+      let start = v128.load32_splat(x0, 4);
+      a0 = sumsOf(a0, start);
+      b0 = sumsOf(b0, start);
+      start = v128.load32_splat(x1, 4);
+      a1 = sumsOf(a1, start);
+      b1 = sumsOf(b1, start);
+      start = v128.load32_splat(x2, 4);
+      a2 = sumsOf(a2, start);
+      b2 = sumsOf(b2, start);
+      start = v128.load32_splat(x3, 4);
+      a3 = sumsOf(a3, start);
+      b3 = sumsOf(b3, start);
     }
     let scales = v128.load(panel);
     l0 = scaled(l0, a0, scales, x0);

@@ -5,17 +5,15 @@ import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
  * `x` to integers, block by block of 32, a second one multiplies: one row in `matmul.blocks-row.as.ts`, more in
  * `matmul.blocks-rows.as.ts`.
  *
- *     q8: x = s · (128 · h + l - 8192)      h, l from 0 to 127, |128 · h + l - 8192| <= 8191
- *     q4: x = s · a                         |a| <= 127
+ *     x = s · a      q8: |a| <= 32767      q4: |a| <= 127
  *
- * `s` is the largest magnitude of the block over 8191, or 127. The digits of q8 are as many as two products by weights
- * of 8 bits can take; so the rounding of `x` costs nothing beside that of the weights. Sums of a block are exact; a sum
- * over blocks is in f32, in order, without fused instructions: both builds, and any number of threads and of rows beside
- * it, give a row the same bits.
+ * `s` is the largest magnitude of the block over that. Sums of a block are exact: in q8 of 16 bits by 8 in 32, in q4 of 8
+ * bits by 4 in 16, which all of a block's pairs fill up to 8 · 2 · 127 · 15 = 30480. A sum over blocks is in f32, in order,
+ * without fused instructions: both builds, and any number of threads and of rows beside it, give a row the same bits.
  */
 export const BLOCK = 32;
 export const GROUP = 8;
-/** Bytes of a block of x: its scale, what a sum over it starts from, and digits. */
+/** Bytes of a block of x: its scale, what a sum over it starts from in q4, and its integers. */
 export const HEAD = 8;
 export const X8 = HEAD + 64;
 export const X4 = HEAD + 32;
@@ -26,32 +24,26 @@ export const W4 = SCALES + 128;
 /** Blocks with a smaller peak are taken for zero: the reciprocal of their scale is no number. */
 const TINY: f32 = 1e-34;
 
-/** First pass: the rows of `x` as digits for q8 weights. A unit is a row. */
-export function digitsQ8(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
+/** First pass: the rows of `x` as integers for q8 weights. A unit is a row. */
+export function integersQ8(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
   const blocks = (inner + BLOCK - 1) / BLOCK;
-  const half = i32x4.splat(8192);
   for (let r = begin; r < end; r++) {
     for (let block = 0; block < blocks; block++) {
       const left = inner - block * BLOCK;
       const from = at(x, r * inner + block * BLOCK);
       const record = to + (<usize>(r * blocks + block)) * X8;
-      const inverse = writeScale(record, peakOf(from, left), 8191);
-      for (let i = 0; i < 2; i++) {
-        const digits = record + HEAD + ((<usize>i) << 4);
-        const a = i32x4.add(rounded(from, left, i * 16, inverse), half);
-        const b = i32x4.add(rounded(from, left, i * 16 + 4, inverse), half);
-        const c = i32x4.add(rounded(from, left, i * 16 + 8, inverse), half);
-        const d = i32x4.add(rounded(from, left, i * 16 + 12, inverse), half);
-        v128.store(digits, bytesOf(i32x4.shr_u(a, 7), i32x4.shr_u(b, 7), i32x4.shr_u(c, 7), i32x4.shr_u(d, 7)));
-        const low = i32x4.splat(127);
-        v128.store(digits, bytesOf(v128.and(a, low), v128.and(b, low), v128.and(c, low), v128.and(d, low)), 32);
+      const inverse = writeScale(record, peakOf(from, left), 32767);
+      for (let i = 0; i < BLOCK; i += 8) {
+        const low = rounded(from, left, i, inverse);
+        const high = rounded(from, left, i + 4, inverse);
+        v128.store(record + ((<usize>i) << 1), i16x8.narrow_i32x4_s(low, high), HEAD);
       }
     }
   }
 }
 
-/** First pass: the rows of `x` as digits for q4 weights. A unit is a row. */
-export function digitsQ4(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
+/** First pass: the rows of `x` as integers for q4 weights. A unit is a row. */
+export function integersQ4(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
   const blocks = (inner + BLOCK - 1) / BLOCK;
   for (let r = begin; r < end; r++) {
     for (let block = 0; block < blocks; block++) {
@@ -103,6 +95,12 @@ function rounded(from: usize, left: i32, i: i32, inverse: v128): v128 {
 @inline
 function bytesOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}
+
+/** Sums of q4 from those of pairs, and what they start from: 8 times the sum over `x`, as weights count from -8. */
+@inline
+export function sumsOf(pairs: v128, start: v128): v128 {
+  return i32x4.add(start, i32x4.extadd_pairwise_i16x8_s(pairs));
 }
 
 /** The product of a block's sums with the scales of weights and of x, added to `total`. */

@@ -15,9 +15,9 @@ const GROUP = 8;
 /** Groups through which one row's weights stream at once, in `matmul.blocks-row.as.ts`; a few that are left take as long. */
 const STREAMS = { q8: 2, q4: 4 } as const;
 /** Bytes of a block of `x` in integers. */
-const DIGITS = { q8: 72, q4: 40 } as const;
+const INTEGERS = { q8: 72, q4: 40 } as const;
 /** Bytes of a block of eight rows of weights, unpacked. */
-const PANEL = 320;
+const PANEL = 288;
 
 const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
   const common = {
@@ -51,10 +51,10 @@ const blocks = (["q8", "q4"] as const).map((dtype) =>
   defineKernel(matmulOp, {
     module: kernels,
     dtypes: { weight: dtype },
-    entry: dtype === "q8" ? "digitsQ8" : "digitsQ4",
+    entry: dtype === "q8" ? "integersQ8" : "integersQ4",
     units: ({ rows }) => rows,
     cost: (dims) => dims.in,
-    workspace: ({ rows, in: inner }) => rows * Math.ceil(inner / BLOCK) * DIGITS[dtype],
+    workspace: ({ rows, in: inner }) => rows * Math.ceil(inner / BLOCK) * INTEGERS[dtype],
     args: ({ dims, inputs: { x }, workspace }) => [x, dims.in, workspace],
     passes: [
       {
