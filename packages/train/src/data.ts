@@ -1,8 +1,9 @@
 import { randomSource } from "@elapid/tensor";
 
-/** Rows of tokens, and for each token the one that follows it. */
+/** Rows of tokens, and for each token the one that follows it; or rows of a signal, and what is to be said of it. */
 export interface Batch {
-  readonly ids: Int32Array; // batch time
+  /** Tokens, or numbers as they are for a model that takes a signal. */
+  readonly ids: Int32Array | Float32Array; // batch time
   /** -100 where nothing is to be predicted. */
   readonly labels: Int32Array; // batch time
   /** Numbers of the documents that are packed into a row; each begins with states of its own. Absent: one a row. */

@@ -1,4 +1,5 @@
 export { AdamW, type AdamWOptions, type AdamWSettings } from "./adamw.ts";
+export { evaluateAccuracy } from "./accuracy.ts";
 export { clipScale, DivergedError, globalNorm } from "./clip.ts";
 export { Ema } from "./ema.ts";
 export { isUndecayed, type NamedTensors, type Optimiser, type ParameterGroup, type StepOptions } from "./optimiser.ts";

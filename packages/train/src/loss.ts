@@ -14,7 +14,10 @@ export interface NextTokenOptions {
   readonly recompute?: boolean | undefined;
 }
 
-/** A model of the next token: integers `batch time` to logits `batch time vocab`. Those of `@elapid/models` are. */
+/**
+ * A model of the next token: integers `batch time` to logits `batch time vocab`. Those of `@elapid/models` are. One whose data
+ * is a signal gets its numbers in place of ids.
+ */
 export interface NextTokenModel extends Module {
   forward(
     ids: Tensor,
@@ -64,17 +67,25 @@ function lossesAlone(model: NextTokenModel, batch: Batch): Tensor {
 
 function lossesOf(
   model: NextTokenModel,
-  { ids, labels, seqIdx, batch, time }: Batch,
+  batch: Batch,
   options: NextTokenOptions,
 ): { readonly losses: Tensor; readonly layers: Layers } {
+  const { logits, layers } = logitsOf(model, batch, options);
+  const labels = logits.device.tensor(batch.labels, [batch.batch, batch.time]);
+  return { losses: crossEntropy(logits, labels), layers };
+}
+
+/** What a model says of a batch. @throws TypeError if it gives no logits. */
+export function logitsOf(
+  model: NextTokenModel,
+  { ids, seqIdx, batch, time }: Batch,
+  options: NextTokenOptions = {},
+): { readonly logits: Tensor; readonly layers: Layers } {
   const { device } = parameterOf(model);
-  const integers = (values: Int32Array) => device.tensor(values, [batch, time]);
-  const { logits, layers = [] } = model.forward(integers(ids), {
-    ...options,
-    seqIdx: seqIdx && integers(seqIdx),
-  });
+  const upload = (values: Batch["ids"]) => device.tensor(values, [batch, time]);
+  const { logits, layers = [] } = model.forward(upload(ids), { ...options, seqIdx: seqIdx && upload(seqIdx) });
   if (logits === undefined) throw new TypeError("Cannot train: the model gave no logits");
-  return { losses: crossEntropy(logits, integers(labels)), layers };
+  return { logits, layers };
 }
 
 /** Tokens of a batch that are to be predicted. */
