@@ -8,14 +8,20 @@ import { study } from "./runner/study.ts";
 
 /** Every experiment; a new one is a line here. */
 const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
+  ablations: () => import("./ablations/experiment.ts"),
+  "induction-heads": () => import("./induction-heads/experiment.ts"),
+  "not-text": () => import("./not-text/experiment.ts"),
   "parallel-training": () => import("./parallel-training/experiment.ts"),
+  selection: () => import("./selection/experiment.ts"),
+  transformers: () => import("./transformers/experiment.ts"),
 };
 
 const devices: readonly DeviceKind[] = ["wasm", "webgpu", "host"];
 
 const usage = `usage: npm run study -- NAME [--preset small|large] [--seeds N] [--device wasm|webgpu|host] [--threads N]
-                            [--only PART] [--report] [--out DIR] [--json]
-       --report draws again what was measured before; NAME is one of ${Object.keys(experiments).join(", ")}`;
+                            [--only PART] [--text FILE] [--data DIR] [--report] [--out DIR] [--json]
+       --text is what models of text learn, --data a folder of images in IDX files; --report draws again what was measured
+       before; NAME is one of ${Object.keys(experiments).join(", ")}`;
 
 /** Throws TypeError if the command line is none. */
 async function readCall() {
@@ -26,6 +32,8 @@ async function readCall() {
       device: { type: "string", default: "wasm" },
       threads: { type: "string" },
       only: { type: "string" },
+      text: { type: "string" },
+      data: { type: "string" },
       report: { type: "boolean", default: false },
       out: { type: "string", default: join(import.meta.dirname, "../docs/study") },
       json: { type: "boolean", default: false },
@@ -46,6 +54,8 @@ async function readCall() {
     preset,
     seeds,
     threads,
+    text: values.text,
+    data: values.data,
     parts: values.report ? [] : wanted,
     out: values.out,
     open: () => openDevice(kind, { threads, allowSoftware: true }),

@@ -43,7 +43,17 @@ const squares = {
 function run(parts: readonly string[], seeds?: number, preset: "small" | "large" = "small") {
   const said: string[] = [];
   const open = () => openDevice("host");
-  const options = { name: "squares", parts, out, preset, seeds, threads: undefined, open };
+  const options = {
+    name: "squares",
+    parts,
+    out,
+    preset,
+    seeds,
+    threads: undefined,
+    text: undefined,
+    data: undefined,
+    open,
+  };
   return study(squares, { ...options, progress: (line) => said.push(line) }).then((results) => ({ results, said }));
 }
 

@@ -1,5 +1,13 @@
 import type { Device } from "@elapid/tensor";
-import { AdamW, evaluateAccuracy, train, wsdSchedule, type Batch, type BatchSource, type NextTokenModel } from "@elapid/train";
+import {
+  AdamW,
+  evaluateAccuracy,
+  train,
+  wsdSchedule,
+  type Batch,
+  type BatchSource,
+  type NextTokenModel,
+} from "@elapid/train";
 
 export interface LearnOptions {
   readonly model: NextTokenModel;

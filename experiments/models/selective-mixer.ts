@@ -11,9 +11,9 @@ import {
   type Init,
 } from "@elapid/nn";
 import { gelu, glu } from "@elapid/ops";
-import { selectiveScan } from "@elapid/scan";
-import type { Tensor } from "@elapid/tensor";
-import type { Carried, Layer } from "./sequence-model.ts";
+import { complexSelectiveScan, selectiveScan } from "@elapid/scan";
+import { concat, type Tensor } from "@elapid/tensor";
+import type { Layer, LayerInput, LayerOutput } from "./sequence-model.ts";
 
 /** What of a system may follow from the input. */
 export type Selective = "delta" | "B" | "C";
@@ -27,6 +27,8 @@ export interface SelectiveMixerConfig {
   readonly gated?: boolean;
   /** How `log(-A)` starts. Default: that of Mamba, `A[n] = -(n + 1)`. */
   readonly logA?: Fill;
+  /** How the imaginary part of `A` starts; all of the system but the step sizes is then complex. Default: real. */
+  readonly AImag?: Fill | undefined;
 }
 
 /** A selective scan, S6, any of whose parts may be constant, in Mamba's gated block or alone. With none selective it is LTI. */
@@ -39,12 +41,14 @@ export class SelectiveMixer extends Module implements Layer {
   readonly B: Linear | Tensor; // to state, or inner state
   readonly C: Linear | Tensor; // to state, or inner state
   readonly logA: Tensor; // inner state
+  readonly AImag: Tensor | undefined; // inner state
   readonly D: Tensor; // inner
   readonly outProj: Linear;
 
   constructor(config: SelectiveMixerConfig, init: Init) {
     super();
-    const { dModel, dState, gated = false, selective = ["delta", "B", "C"], logA = s4dReal(dState) } = config;
+    const { dModel, dState, gated = false, selective = ["delta", "B", "C"] } = config;
+    const { logA = s4dReal(dState), AImag } = config;
     const dInner = gated ? 2 * dModel : dModel;
     const rank = Math.ceil(dModel / 16);
     if (gated) {
@@ -57,27 +61,52 @@ export class SelectiveMixer extends Module implements Layer {
       : [];
     this.deltaBias = init([dInner], deltaBias());
     // as the constant ones of S4D start
-    this.B = selective.includes("B") ? new Linear(dInner, dState, init) : init([dInner, dState], constant(1));
-    this.C = selective.includes("C") ? new Linear(dInner, dState, init) : init([dInner, dState], normal(1));
+    const width = AImag === undefined ? dState : 2 * dState;
+    this.B = selective.includes("B") ? new Linear(dInner, width, init) : init([dInner, width], constant(1));
+    this.C = selective.includes("C") ? new Linear(dInner, width, init) : init([dInner, width], normal(1));
     this.logA = init([dInner, dState], logA);
+    if (AImag !== undefined) this.AImag = init([dInner, dState], AImag);
     this.D = init([dInner], constant(1));
     this.outProj = gated ? new Linear(dInner, dModel, init) : new Linear(dInner, 2 * dModel, init, { bias: true });
   }
 
-  forward({ x, state }: { readonly x: Tensor; readonly state?: Carried | undefined }) {
+  forward({ x, state }: LayerInput): LayerOutput {
     const [stream, z] = this.inProj === undefined ? [x] : halves(this.inProj.forward(x));
     const convolved = this.conv1d?.forward({ x: stream, initialState: state?.conv });
     const u = convolved?.y ?? stream;
     const { deltaProjs, D, deltaBias } = this;
     const delta = deltaProjs.length > 0 ? deltaProjs.reduce((y, proj) => proj.forward(y), u) : x.device.zeros(u.shape);
-    const partOf = (part: Linear | Tensor) => (part instanceof Linear ? part.forward(u) : part);
-    const [A, B, C] = [this.logA.exp().neg(), partOf(this.B), partOf(this.C)];
-    const { y, finalState: ssm } = selectiveScan(
-      { u, delta, A, B, C, D, z, deltaBias, initialState: state?.ssm },
+    const scan = this.AImag === undefined ? selectiveScan : complexSelectiveScan;
+    const { y, finalState: ssm } = scan(
+      {
+        u,
+        delta,
+        A: this.#A(),
+        B: this.#part(this.B, u),
+        C: this.#part(this.C, u),
+        D,
+        z,
+        deltaBias,
+        initialState: state?.ssm,
+      },
       { deltaSoftplus: true },
     );
     const out = z === undefined ? glu(this.outProj.forward(gelu(y))) : this.outProj.forward(y);
     return { y: out, state: convolved === undefined ? { ssm } : { ssm, conv: convolved.finalState } };
+  }
+
+  #A(): Tensor {
+    const { logA, AImag } = this;
+    const real = logA.exp().neg();
+    if (AImag === undefined) return real;
+    const column = [...logA.shape, 1];
+    return concat([real.reshape(column), AImag.reshape(column)], 2);
+  }
+
+  /** `B` or `C`: constant, or what follows from the input. */
+  #part(part: Linear | Tensor, u: Tensor): Tensor {
+    const rows = part instanceof Linear ? part.forward(u) : part;
+    return this.AImag === undefined ? rows : rows.reshape([...rows.shape.slice(0, -1), -1, 2]);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Embedding, Linear, Module, normal, RmsNorm, type Init } from "@elapid/nn";
+import { scanSum } from "@elapid/scan";
 import type { Tensor } from "@elapid/tensor";
 import type { Layers, NextTokenModel, NextTokenOptions } from "@elapid/train";
 import { sinusoids } from "./sinusoids.ts";
@@ -6,12 +7,19 @@ import { sinusoids } from "./sinusoids.ts";
 /** What a layer carries from one piece of a sequence to the next. */
 export type Carried = Readonly<Record<string, Tensor>>;
 
+export interface LayerInput {
+  readonly x: Tensor; // batch time model
+  readonly state?: Carried | undefined;
+}
+
+export interface LayerOutput {
+  readonly y: Tensor; // batch time model
+  readonly state: Carried;
+}
+
 /** Moves information from step to step. */
 export interface Layer extends Module {
-  forward(input: { readonly x: Tensor; readonly state?: Carried | undefined }): {
-    readonly y: Tensor;
-    readonly state: Carried;
-  };
+  forward(input: LayerInput): LayerOutput;
 }
 
 /** Makes a layer. */
@@ -37,6 +45,8 @@ export interface SequenceModelConfig {
   readonly layers: readonly LayerOf[];
   /** Adds sines and cosines of the position to the input (Vaswani et al. 2017). Default `false`. */
   readonly positions?: boolean;
+  /** Answers from the mean of all steps so far instead of from the step alone. Default `false`. */
+  readonly pooled?: boolean;
 }
 
 /**
@@ -50,15 +60,18 @@ export class SequenceModel extends Module implements NextTokenModel {
   readonly normF: RmsNorm;
   readonly head: Linear;
   readonly #positions: boolean;
+  readonly #pooled: boolean;
 
-  constructor({ dModel, input, outputs, layers, positions = false }: SequenceModelConfig, init: Init) {
+  constructor({ dModel, input, outputs, layers, positions = false, pooled = false }: SequenceModelConfig, init: Init) {
     super();
     const wide: Init = (shape) => init(shape, normal(1), "matrix");
-    this.embedding = input === "signal" ? new Linear(1, dModel, init, { bias: true }) : new Embedding(input, dModel, wide);
+    this.embedding =
+      input === "signal" ? new Linear(1, dModel, init, { bias: true }) : new Embedding(input, dModel, wide);
     this.blocks = layers.map((layer) => new Block(dModel, init, layer));
     this.normF = new RmsNorm(dModel, init);
     this.head = new Linear(dModel, outputs, init);
     this.#positions = positions;
+    this.#pooled = pooled;
   }
 
   /** `layers` is what the pieces before were left with; with `last`, only the last step is answered. */
@@ -69,7 +82,10 @@ export class SequenceModel extends Module implements NextTokenModel {
     const { device } = input;
     using scope = device.scope();
     const { batch, time } = input.dims("batch time");
-    let x = this.embedding instanceof Linear ? this.embedding.forward(input.reshape([batch, time, 1])) : this.embedding.forward(input);
+    let x =
+      this.embedding instanceof Linear
+        ? this.embedding.forward(input.reshape([batch, time, 1]))
+        : this.embedding.forward(input);
     if (this.#positions) x = x.add(device.tensor(sinusoids(time, x.shape[2]), [time, x.shape[2]]));
     const layers = this.blocks.map(({ norm, layer }, i) => {
       using inner = device.scope();
@@ -78,7 +94,13 @@ export class SequenceModel extends Module implements NextTokenModel {
       for (const tensor of Object.values(state)) scope.keep(inner.keep(tensor));
       return state;
     });
+    if (this.#pooled) x = sumSoFar(x);
     const wanted = last ? x.slice(1, time - 1, time) : x;
     return { logits: scope.keep(this.head.forward(this.normF.forward(wanted))), layers };
   }
+}
+
+/** The sum over the steps so far; the norm that follows makes a mean of it. */
+function sumSoFar(x: Tensor): Tensor {
+  return scanSum(x, { axis: 1 });
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { install } from "../../scripts/setup.mjs";
 import { randomSource, type RandomSource } from "@elapid/tensor";
 import { resample, trimmed } from "./resample.ts";
 import type { Signals } from "./signals.ts";
@@ -50,7 +51,9 @@ export async function spokenDigits({ voices, count, time, seed }: DigitsOptions)
 }
 
 async function openSpeaker(): Promise<Speaker> {
-  const file = join(import.meta.dirname, "../node_modules/@echogarden/espeak-ng-emscripten/espeak-ng.js");
+  const folder = join(import.meta.dirname, "..");
+  install(folder, "the speech synthesiser");
+  const file = join(folder, "node_modules/@echogarden/espeak-ng-emscripten/espeak-ng.js");
   const { default: open } = (await import(pathToFileURL(file).href)) as {
     default: () => Promise<{ readonly eSpeakNGWorker: new () => Speaker }>;
   };
@@ -71,7 +74,14 @@ function say(speaker: Speaker, word: string, voice: string, random: RandomSource
   });
   const spoken = Float32Array.from(pieces.flatMap((piece) => [...piece]));
   const loudest = spoken.reduce((peak, x) => Math.max(peak, Math.abs(x)), 1);
-  return trimmed(resample(spoken.map((x) => x / loudest), speaker.samplerate, RATE), 0.02);
+  return trimmed(
+    resample(
+      spoken.map((x) => x / loudest),
+      speaker.samplerate,
+      RATE,
+    ),
+    0.02,
+  );
 }
 
 /** A word somewhere in a signal of `time` samples, with noise of a fiftieth of its peak. */

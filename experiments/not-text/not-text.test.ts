@@ -76,7 +76,8 @@ test("batches follow from seed and position", () => {
 });
 
 test("resampling keeps what is below the new band and takes away what is above", () => {
-  const tone = (hertz: number) => Float32Array.from({ length: 4410 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 22_050));
+  const tone = (hertz: number) =>
+    Float32Array.from({ length: 4410 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 22_050));
   const power = (signal: Float32Array) => signal.reduce((sum, x) => sum + x * x, 0) / signal.length;
   const low = resample(tone(500), 22_050, 4000);
   expect(low).toHaveLength(800);

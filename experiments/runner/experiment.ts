@@ -10,6 +10,10 @@ export interface ExperimentOptions {
   readonly seeds: number | undefined;
   /** As many threads as `--threads` asks for; where it does not, as the device finds right. */
   readonly threads: number | undefined;
+  /** A file of text, for what learns text. */
+  readonly text: string | undefined;
+  /** A folder of data, for what can take other than its own. */
+  readonly data: string | undefined;
   /** Opens the device that `--device` names, with every kernel; whoever calls it disposes of it. */
   readonly open: () => Promise<Device>;
   /** Says on standard error how far it is. */

@@ -42,13 +42,14 @@ export async function study(experiment: Experiment, options: StudyOptions): Prom
   const suffix = preset === "small" ? "" : `.${preset}`;
   const file = join(folder, `results${suffix}.json`);
   await mkdir(folder, { recursive: true });
-  let measured = (await readResults(file))?.parts ?? {};
+  const soFar = async () => (await readResults(file))?.parts ?? {};
   for (const part of parts) {
     progress(`${name}: ${part}`);
-    measured = { ...measured, [part]: await measure(experiment, part, options) };
-    // a later part that fails takes nothing from those that are done
-    await writeResults(file, resultsOf(experiment, options, measured));
+    const result = await measure(experiment, part, options);
+    // read only now, as other parts may be measured beside this one; a later part that fails takes nothing from those done
+    await writeResults(file, resultsOf(experiment, options, { ...(await soFar()), [part]: result }));
   }
+  const measured = await soFar();
   if (Object.keys(measured).length === 0) throw new Error(`Cannot draw "${name}": "${file}" has no results`);
   const results = resultsOf(experiment, options, measured);
   const report = experiment.report(merge(results.parts));
@@ -133,8 +134,9 @@ async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 async function writeWhole(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.part`, text);
-  await rename(`${file}.part`, file);
+  const partial = `${file}.${process.pid}.part`;
+  await writeFile(partial, text);
+  await rename(partial, file);
 }
 
 /** Numbers to six digits, whole ones as they are, as the file keeps them: tables are then the same when they are printed again. */

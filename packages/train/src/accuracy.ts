@@ -19,7 +19,7 @@ export async function evaluateAccuracy(
   let count = 0;
   for (const batch of batches) {
     signal?.throwIfAborted();
-    using scope = parameterOf(model).device.scope();
+    using _ = parameterOf(model).device.scope();
     const found = await argmax(logitsOf(model, batch).logits).data();
     batch.labels.forEach((label, i) => {
       if (label === found[i]) right++;

@@ -1,0 +1,197 @@
+import { argmax } from "@elapid/ops";
+import { seeded } from "@elapid/nn";
+import type { Device } from "@elapid/tensor";
+import type { Layers } from "@elapid/train";
+import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
+import { overSeeds, percent } from "../learning/seeds.ts";
+import { layers, type LayerKind } from "../models/layers.ts";
+import { SequenceModel } from "../models/sequence-model.ts";
+import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
+import { lines } from "../runner/figure.ts";
+import { pivot } from "../runner/table.ts";
+import { batchOf, GeneratedBatches } from "../tasks/generated-batches.ts";
+import { inductionHeads } from "../tasks/induction-heads.ts";
+import { randomSource } from "@elapid/tensor";
+
+export const summary = "induction heads: trained at length 256, asked at lengths far beyond";
+
+interface Case {
+  readonly part: string;
+  readonly kind: LayerKind;
+  readonly positions: boolean;
+  /** Takes a sequence in pieces, its state handed on; the others see it whole. */
+  readonly pieces: boolean;
+}
+
+const models: Readonly<Record<string, Omit<Case, "part">>> = {
+  mamba: { kind: "mamba", positions: false, pieces: true },
+  "attention, no positions": { kind: "attention", positions: false, pieces: false },
+  "attention, absolute": { kind: "attention", positions: true, pieces: false },
+  "attention, rotary": { kind: "attention, rotary", positions: false, pieces: false },
+};
+const partOf = (name: string) => name.replaceAll(/,? /g, "-");
+
+const sizes = {
+  small: {
+    dModel: 64,
+    dState: 16,
+    batch: 16,
+    steps: 2000,
+    lr: 5e-3,
+    minutes: Infinity,
+    seeds: 3,
+    longest: 16,
+    longestWhole: 13,
+    piece: 4096,
+  },
+  large: {
+    dModel: 64,
+    dState: 16,
+    batch: 16,
+    steps: 4000,
+    lr: 3e-3,
+    minutes: 1,
+    seeds: 1,
+    longest: 20,
+    longestWhole: 14,
+    piece: 16_384,
+  },
+};
+const TRAINED = 256;
+const SHORTEST = 6; // 2^6
+/** Steps over all sequences of a length, and at most so many sequences. */
+const BUDGET = { steps: 2 ** 20, most: 64, least: 16 };
+const TEST_SEED = 1_000_003;
+const LAYERS = 2;
+
+interface Run extends Omit<Learned, "curve"> {
+  readonly model: string;
+  readonly seed: number;
+  readonly parameters: number;
+}
+
+/** How a model did at one length. */
+interface Answer {
+  readonly model: string;
+  readonly seed: number;
+  readonly length: number;
+  readonly sequences: number;
+  readonly accuracy: number;
+  readonly microsecondsPerToken: number;
+  /** What is carried to the next token, in bytes of a sequence. */
+  readonly bytes: number;
+}
+
+type Measured = { readonly runs: readonly Run[]; readonly answers: readonly Answer[] };
+
+export const parts: Experiment["parts"] = Object.keys(models).map(partOf);
+
+export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
+  const { preset, open, progress } = options;
+  const size = sizes[preset];
+  const { dModel, dState, batch, steps, lr, minutes } = size;
+  const [name, { kind, positions, pieces }] = Object.entries(models).find(([each]) => partOf(each) === part)!;
+  const task = inductionHeads({ length: TRAINED });
+  const test = Array.from({ length: 4 }, (_, i) =>
+    new GeneratedBatches(task, { batch: 64, seed: TEST_SEED + i }).next(),
+  );
+  const results = await forSeeds(options.seeds ?? size.seeds, open, async (device, seed) => {
+    const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState }));
+    const { vocabSize } = task;
+    const model = new SequenceModel(
+      { dModel, input: vocabSize, outputs: vocabSize, layers: stack, positions },
+      seeded(device, seed),
+    );
+    progress(`seed ${seed}`);
+    const data = new GeneratedBatches(task, { batch, seed });
+    const { curve: _, ...rest } = await learn({
+      model,
+      data,
+      test,
+      steps,
+      lr,
+      every: steps / 20,
+      enough: 0.9999,
+      minutes,
+      progress,
+    });
+    const answers: Answer[] = [];
+    for (let power = SHORTEST; power <= (pieces ? size.longest : size.longestWhole); power++) {
+      const answer = await ask(device, model, 2 ** power, pieces ? size.piece : Infinity);
+      progress(`  length 2^${power}: accuracy ${answer.accuracy.toFixed(3)}, ${answer.bytes} bytes carried`);
+      answers.push({ model: name, seed, ...answer });
+    }
+    return { run: { model: name, seed, parameters: parameterCount(model), ...rest }, answers };
+  });
+  return { runs: results.map((each) => each.run), answers: results.flatMap(({ answers }) => answers) };
+}
+
+/** Asks a model at one length, batch after batch, each in pieces of `piece` steps. */
+async function ask(device: Device, model: SequenceModel, length: number, piece: number) {
+  const sequences = Math.max(BUDGET.least, Math.min(BUDGET.most, BUDGET.steps / length));
+  const rows = Math.max(1, Math.min(sequences, Math.floor(2 ** 16 / Math.min(length, piece))));
+  const random = randomSource(TEST_SEED + length);
+  const task = inductionHeads({ length });
+  let right = 0;
+  let bytes = 0;
+  const start = performance.now();
+  for (let done = 0; done < sequences; done += rows) {
+    const { ids, labels } = batchOf(Array.from({ length: rows }, () => task.example(random)));
+    let carried: Layers = model.blocks.map(() => ({}));
+    let found: ArrayLike<number> = [];
+    for (let from = 0; from < length; from += piece) {
+      const until = Math.min(length, from + piece);
+      const part = Int32Array.from({ length: rows * (until - from) }, (_, i) => {
+        const [row, step] = [Math.floor(i / (until - from)), i % (until - from)];
+        return ids[row * length + from + step];
+      });
+      using input = device.tensor(part, [rows, until - from]);
+      const { logits, layers: after } = model.forward(input, {
+        layers: piece < Infinity ? carried : undefined,
+        last: true,
+      });
+      bytes = after.flatMap((layer) => Object.values(layer)).reduce((sum, tensor) => sum + tensor.byteLength, 0) / rows;
+      using best = argmax(logits);
+      logits.dispose();
+      for (const tensor of carried.flatMap((layer) => Object.values(layer))) tensor.dispose();
+      carried = after;
+      if (until === length) found = await best.data();
+    }
+    for (const tensor of carried.flatMap((layer) => Object.values(layer))) tensor.dispose();
+    for (let row = 0; row < rows; row++) if (found[row] === labels[(row + 1) * length - 1]) right++;
+  }
+  const microseconds = 1000 * (performance.now() - start);
+  return {
+    length,
+    sequences,
+    accuracy: right / sequences,
+    microsecondsPerToken: microseconds / (sequences * length),
+    bytes,
+  };
+}
+
+export function report({ runs = [], answers = [] }: Partial<Measured>) {
+  const accuracies = overSeeds(answers, ["model", "length"], ({ accuracy }) => accuracy);
+  const costs = answers.filter(({ seed }) => seed === 1);
+  return {
+    tables: [
+      { name: "accuracy", rows: pivot(accuracies, ["length"], "model", percent) },
+      { name: "memory", rows: pivot(costs, ["length"], "model", ({ bytes }) => bytes) },
+      { name: "time", rows: pivot(costs, ["length"], "model", (row) => row.microsecondsPerToken) },
+      { name: "runs", rows: runs.map(({ end, ...rest }) => ({ ...rest, end })) },
+    ],
+    figures: [
+      {
+        name: "extrapolation",
+        caption: `Share of right answers against the length that is asked; all were trained at 256. Median and ends of the seeds.`,
+        rows: accuracies,
+        draw: lines({
+          x: { key: "length", label: "length (tokens)", type: "log", base: 2 },
+          y: { key: "median", label: "accuracy", domain: [0, 1] },
+          series: "model",
+          band: ["least", "most"],
+        }),
+      },
+    ],
+  };
+}
