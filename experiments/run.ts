@@ -11,6 +11,7 @@ const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
   ablations: () => import("./ablations/experiment.ts"),
   "induction-heads": () => import("./induction-heads/experiment.ts"),
   "not-text": () => import("./not-text/experiment.ts"),
+  "parallel-scan": () => import("./parallel-scan/experiment.ts"),
   "parallel-training": () => import("./parallel-training/experiment.ts"),
   selection: () => import("./selection/experiment.ts"),
   transformers: () => import("./transformers/experiment.ts"),

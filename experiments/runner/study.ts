@@ -121,7 +121,12 @@ async function readResults(file: string): Promise<Results | undefined> {
 }
 
 function writeResults(file: string, results: Results): Promise<void> {
-  return writeWhole(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  // a row a line
+  const text = JSON.stringify(results, undefined, 1).replace(
+    /\{\n([^{}[\]]*?)\n *\}/g,
+    (_, fields: string) => `{ ${fields.trim().replace(/\n */g, " ")} }`,
+  );
+  return writeWhole(file, `${text}\n`);
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
