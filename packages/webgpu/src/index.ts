@@ -21,4 +21,5 @@ export { nan } from "./snippets/nan.wgsl.ts";
 export { reduce } from "./snippets/reduce.wgsl.ts";
 export { silu } from "./snippets/silu.wgsl.ts";
 export { softplus } from "./snippets/softplus.wgsl.ts";
+export { tanh } from "./snippets/tanh.wgsl.ts";
 export { wgsl, type Hole, type Wgsl } from "./wgsl.ts";

@@ -14,9 +14,10 @@ import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
+import { tanh } from "../../../wasm/src/snippets/tanh.as.ts";
 import { advance, copyRows, makeToken, read } from "./head.as.ts";
 import { outputBack } from "./output-back.as.ts";
-import { tanh, turnBack } from "./turn.as.ts";
+import { turnBack } from "./turn.as.ts";
 
 const CHUNK = 16;
 

@@ -1,24 +1,13 @@
-import { exponential, wgsl } from "@elapid/webgpu";
+import { tanh, wgsl } from "@elapid/webgpu";
 
 /**
  * Angles as whole numbers, 2^32 a turn, which add up without rounding however many there are:
  *
- * - `tanhOf(x)`, polynomial of Cephes below 0.625, where `1 - 2 / (1 + exp(2x))` would lose digits;
  * - `turnOf(turns)`, an angle given in turns, and the whole turns in it; `turnAdd(a, b)`, the sum of two;
  * - `cosSin(angle)`, cosine and sine, by Cephes' polynomials up to an eighth of a turn: WGSL's own may be off by 2^-11.
  */
-export const turn = wgsl`${exponential}
+export const turn = wgsl`${tanh}
 struct Turn { angle: u32, whole: f32 }
-
-fn tanhOf(x: f32) -> f32 {
-  let square = x * x;
-  var p = fma(-5.70498872745e-3, square, 2.06390887954e-2);
-  p = fma(p, square, -5.37397155531e-2);
-  p = fma(p, square, 1.33314422036e-1);
-  p = fma(p, square, -3.33332819422e-1);
-  let near = fma(p * square, x, x);
-  return select(1.0 - 2.0 / (1.0 + exponential(x + x)), near, abs(x) < 0.625);
-}
 
 fn turnOf(turns: f32) -> Turn {
   let whole = round(turns);

@@ -4,6 +4,7 @@ import { fromLanes, toLanes } from "./lanes.as.ts";
 import { at, load4, store4 } from "./memory.as.ts";
 import { sigmoid as sigmoidOf, silu as siluOf } from "./sigmoid.as.ts";
 import { softplus as softplusOf } from "./softplus.as.ts";
+import { tanh as tanhOf } from "./tanh.as.ts";
 
 export function exp(length: i32, x: usize, y: usize): void {
   for (let i = 0; i < length; i += 4) v128.store(at(y, i), expOf(v128.load(at(x, i))));
@@ -23,6 +24,10 @@ export function silu(length: i32, x: usize, y: usize): void {
 
 export function softplus(length: i32, x: usize, y: usize): void {
   for (let i = 0; i < length; i += 4) v128.store(at(y, i), softplusOf(v128.load(at(x, i))));
+}
+
+export function tanh(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), tanhOf(v128.load(at(x, i))));
 }
 
 export function copy(length: i32, x: usize, y: usize): void {

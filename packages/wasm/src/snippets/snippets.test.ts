@@ -41,6 +41,7 @@ const functions = [
     from: -110,
     to: 30,
   },
+  { name: "tanh", exact: Math.tanh, ulp: 3, from: -20, to: 20 },
 ] as const;
 
 /** Distance between neighbouring floats at `value`. */
@@ -92,6 +93,7 @@ describe.each([
     { name: "sigmoid", ends: [0, 0, 1, 1] },
     { name: "silu", ends: [NaN, -0, 1000, Infinity] }, // as x / (1 + exp(-x)) gives them
     { name: "softplus", ends: [0, 0, 1000, Infinity] },
+    { name: "tanh", ends: [-1, -1, 1, 1] },
   ])("$name has its limits at the ends", ({ name, ends }) => {
     x.set([-Infinity, -1000, 1000, Infinity]);
     apply(name, 4);

@@ -9,6 +9,7 @@ import { nan } from "./nan.wgsl.ts";
 import { reduce } from "./reduce.wgsl.ts";
 import { silu } from "./silu.wgsl.ts";
 import { softplus } from "./softplus.wgsl.ts";
+import { tanh } from "./tanh.wgsl.ts";
 
 /** An op of one workgroup of 64 that writes what `body` says of `x[i]`. */
 function define(name: string, includes: Wgsl, body: Wgsl) {
@@ -40,6 +41,11 @@ const functions = [
     name: "softplus",
     ...define("softplus", softplus, wgsl`fn apply(x: f32, i: u32) -> f32 { return softplus(x); }`),
     expected: (x: number) => Math.log1p(Math.exp(x)),
+  },
+  {
+    name: "tanh",
+    ...define("tanh", tanh, wgsl`fn apply(x: f32, i: u32) -> f32 { return tanhOf(x); }`),
+    expected: Math.tanh,
   },
 ];
 const missing = define("missing", nan, wgsl`fn apply(x: f32, i: u32) -> f32 { return nan(); }`);
