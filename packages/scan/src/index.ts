@@ -33,6 +33,8 @@ export { linearScan } from "./linear-scan/linear-scan.ts";
 export type { Recurrence, RecurrenceInputs, RecurrenceOutputs } from "./linear-scan/recurrence.ts";
 export { runArrays, type AsArrays, type ShapedArray } from "./run-arrays.ts";
 export type { ScanName } from "./scan-name.ts";
+export { rnn } from "./rnn/rnn.ts";
+export { gru } from "./gru/gru.ts";
 export { ssd } from "./ssd/ssd.ts";
 export { mamba3 } from "./mamba3/mamba3.ts";
 export { mamba3Steps } from "./mamba3-steps/mamba3-steps.ts";

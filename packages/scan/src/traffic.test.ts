@@ -7,6 +7,7 @@ const sizes = {
   ...scanSizes({ batch: 1, time: 4096, inner: 1536, state: 16 }),
   ...{ heads: 24, headDim: 64, groups: 1, rank: 1, pairs: 8 },
   ...{ outer: 1, part: 1, width: 4, window: 3, taps: 4096, complex: 2, parts: 2 },
+  ...{ hidden: 256, gates: 768 },
 };
 const each = kernels.map((kernel) => ({ name: kernel.op.name, algorithm: kernel.algorithm ?? "only", kernel }));
 

@@ -7,4 +7,6 @@ export const inferenceKernels: Readonly<Record<ScanName, () => Promise<readonly 
   "selective-scan": async () => [(await import("./selective-scan/selective-scan.wasm.ts")).selectiveScanForward],
   ssd: async () => (await import("./ssd/ssd.wasm.ts")).ssdKernels,
   mamba3: async () => (await import("./mamba3/mamba3.wasm.ts")).mamba3Kernels,
+  rnn: async () => [(await import("./rnn/rnn.wasm.ts")).rnnForward],
+  gru: async () => [(await import("./gru/gru.wasm.ts")).gruForward],
 };

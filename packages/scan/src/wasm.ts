@@ -14,6 +14,10 @@ import {
 } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { complexSelectiveScanForward } from "./selective-scan/complex-selective-scan.wasm.ts";
 import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { gruBackwardKernel } from "./gru/gru.backward.wasm.ts";
+import { gruForward } from "./gru/gru.wasm.ts";
+import { rnnBackwardKernels } from "./rnn/rnn.backward.wasm.ts";
+import { rnnForward } from "./rnn/rnn.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { ssdChunkedBackward } from "./ssd/ssd.chunked.backward.wasm.ts";
 import { ssdKernels } from "./ssd/ssd.wasm.ts";
@@ -37,4 +41,8 @@ export const kernels = [
   ...linearScanKernels,
   ...ltiKernels,
   ...ltiBackwardKernels,
+  rnnForward,
+  ...rnnBackwardKernels,
+  gruForward,
+  gruBackwardKernel,
 ];

@@ -7,4 +7,6 @@ export const inferenceKernels: Readonly<Record<ScanName, () => Promise<readonly 
   "selective-scan": async () => (await import("./selective-scan/selective-scan.wgsl.ts")).selectiveScanKernels,
   ssd: async () => (await import("./ssd/ssd.wgsl.ts")).ssdKernels,
   mamba3: async () => (await import("./mamba3/mamba3.wgsl.ts")).mamba3Kernels,
+  rnn: async () => [(await import("./rnn/rnn.forward.wgsl.ts")).rnnForward],
+  gru: async () => [(await import("./gru/gru.forward.wgsl.ts")).gruForward],
 };

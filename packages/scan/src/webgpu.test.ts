@@ -35,6 +35,8 @@ const sizes = [
     pairs: 3,
     parts: 2,
     taps: 3,
+    hidden: 5,
+    gates: 15,
     ...rows(2, 3),
   },
   {
@@ -55,6 +57,8 @@ const sizes = [
     pairs: 0,
     parts: 1,
     taps: 1,
+    hidden: 300,
+    gates: 900,
     ...rows(1, 1),
   },
   // long enough for what is chunked over time, and for a transform that no workgroup holds
@@ -77,6 +81,8 @@ const sizes = [
     pairs: 0,
     parts: 1,
     taps: 5000,
+    hidden: 1,
+    gates: 3,
     ...rows(1, 5000),
     batchB: 1,
     timeB: 1,

@@ -10,6 +10,10 @@ import { linearScanKernels } from "./linear-scan/linear-scan.wgsl.ts";
 import { rollKernel } from "./causal-conv1d/roll.wgsl.ts";
 import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wgsl.ts";
 import { mamba3Kernels } from "./mamba3/mamba3.wgsl.ts";
+import { gruBackwardKernel } from "./gru/gru.backward.wgsl.ts";
+import { gruForward } from "./gru/gru.forward.wgsl.ts";
+import { rnnBackwardKernels } from "./rnn/rnn.backward.wgsl.ts";
+import { rnnForward } from "./rnn/rnn.forward.wgsl.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.backward.wgsl.ts";
 import {
   complexSelectiveScanBackwardKernel,
@@ -45,4 +49,8 @@ export const kernels: readonly Kernel[] = [
   ...scanMaxBackwardKernels(),
   ...linearScanKernels(),
   ...ltiKernels,
+  rnnForward,
+  ...rnnBackwardKernels,
+  gruForward,
+  gruBackwardKernel,
 ];

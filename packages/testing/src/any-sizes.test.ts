@@ -12,9 +12,11 @@ import {
   causalConv1d,
   complexLinearScan,
   fftConv,
+  gru,
   linearScan,
   ltiScan,
   mamba3,
+  rnn,
   scanMax,
   scanProduct,
   scanSum,
@@ -105,6 +107,12 @@ const entries: readonly Entry[] = [
     ranges: () => ({ A: [-2, -0.1], dt: [0.05, 0.5] }),
   },
   { op: fftConv, upTo: { batch: 3, time: 300, inner: 5, taps: 300 } },
+  ...[rnn, gru].map((op) => ({
+    op,
+    upTo: { batch: 5, time: 20, hidden: 150 },
+    ranges: ({ hidden }: Sizes) =>
+      ({ weight: [-(hidden ** -0.5), hidden ** -0.5], mask: [0, 1], seqIdx: [0, 1] }) as const,
+  })),
 ];
 
 describe.each(backends())("any sizes on $name", ({ run, name: backend }) => {

@@ -9,6 +9,7 @@ export { host } from "./host.ts";
 export { randomInputs, type Arrays, type RandomOptions, type Sizes } from "./inputs.ts";
 export { expectIndependent, expectMatchesReference, expectPermutes } from "./laws.ts";
 export { PoisoningBackend } from "./poison.ts";
+export { testRecurrence } from "./recurrence-laws.ts";
 export { runArrays } from "./run.ts";
 export { sampleCalls } from "./samples.ts";
 export { scanSizes, type Forms } from "./scan-sizes.ts";

@@ -14,10 +14,12 @@ import {
   complexSelectiveScanOp,
   discretizeDiagonal,
   fftConv,
+  gru,
   linearScan,
   ltiScan,
   mamba3,
   mamba3Steps,
+  rnn,
   s4dKernel,
   scanMax,
   scanProduct,
@@ -51,6 +53,9 @@ const scan = {
 const system = {
   ranges: { A: [-2, -0.1], dt: [0.05, 0.5], logDt: [-4, -1], logAReal: [-1, 0.5], AImag: [-10, 10] },
 } as const;
+
+/** States that settle, padding and packed sequences. */
+const recurrent = { ranges: { weight: [-0.2, 0.2], mask: [0, 1], seqIdx: [0, 1] } } as const;
 
 const samples: readonly Sample[] = [
   { op: matmulOp, sizes: { rows: 1, in: 63, out: 130 } },
@@ -100,6 +105,8 @@ const samples: readonly Sample[] = [
   { ...system, op: s4dKernel, sizes: { inner: 5, state: 7, complex: 2 }, attributes: { time: 65 } },
   { ...system, op: ltiScan, sizes: { batch: 2, time: 37, inner: 5, state: 3, complex: 2 } },
   { op: fftConv, sizes: { batch: 2, time: 37, inner: 5, taps: 37 } },
+  { ...recurrent, op: rnn, sizes: { batch: 3, time: 9, hidden: 13 } },
+  { ...recurrent, op: gru, sizes: { batch: 3, time: 9, hidden: 13 } },
 ];
 
 /** Large enough for kernels that WebGPU alone has: with chunks of time that are walked side by side, and groups. */
