@@ -16,11 +16,13 @@ export {
   type Init,
 } from "./init.ts";
 export { GroupRmsNorm, type GroupRmsNormOptions } from "./group-rms-norm.ts";
+export { Gru } from "./gru.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
 export { MambaMixer, type MambaMixerConfig, type MambaMixerInput, type MambaMixerState } from "./mamba-mixer.ts";
 export { Mamba2Mixer, type Mamba2MixerConfig, type Mamba2MixerInput, type Mamba2MixerState } from "./mamba2-mixer.ts";
 export { Mamba3Mixer, type Mamba3MixerConfig, type Mamba3MixerInput, type Mamba3MixerState } from "./mamba3-mixer.ts";
 export { GatedMlp } from "./mlp.ts";
 export { Module } from "./module.ts";
+export { Rnn, type RnnConfig, type RnnInput, type RnnState } from "./rnn.ts";
 export { S4D, S4DKernel, type S4DConfig, type S4DState } from "./s4d.ts";
 export { LayerNorm, RmsNorm, type Norm } from "./norm.ts";

@@ -6,12 +6,12 @@ import { differentiateRecipe, runRecipe } from "./recipe.ts";
 import { recipes } from "./recipes.ts";
 import type { Values } from "./safetensors.ts";
 
-const folder = join(import.meta.dirname, "../../../golden/kernels");
+const folders = ["kernels", "recurrent"].map((name) => join(import.meta.dirname, "../../../golden", name));
 
-/** Calls of an official function that are kept in `golden/kernels`, for `test.each`; of all functions without a name. */
+/** Calls of an official function that are kept in `golden`, for `test.each`; of all functions without a name. */
 export function goldenCases(op?: string): KernelCase[] {
-  const cases = readKernelCases(folder).filter((kernelCase) => op === undefined || kernelCase.op === op);
-  if (cases.length === 0) throw new RangeError(`Cannot test "${op}": golden/kernels has no case of it`);
+  const cases = folders.flatMap(readKernelCases).filter((kernelCase) => op === undefined || kernelCase.op === op);
+  if (cases.length === 0) throw new RangeError(`Cannot test "${op}": golden has no case of it`);
   return cases;
 }
 

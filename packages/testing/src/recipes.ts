@@ -5,6 +5,7 @@ import { ltiRecipes } from "./recipes-lti.ts";
 import { mamba3Recipes } from "./recipes-mamba3.ts";
 import { mixerRecipes } from "./recipes-mixers.ts";
 import { normRecipes } from "./recipes-norm.ts";
+import { recurrentRecipes } from "./recipes-recurrent.ts";
 import { ssdRecipes } from "./recipes-ssd.ts";
 import { scanRecipes } from "./recipes-scan.ts";
 import { selectiveScanRecipes } from "./recipes-selective-scan.ts";
@@ -15,6 +16,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   ...mamba3Recipes,
   ...mixerRecipes,
   ...normRecipes,
+  ...recurrentRecipes,
   ...ssdRecipes,
   ...scanRecipes,
   ...selectiveScanRecipes,
