@@ -16,6 +16,7 @@ export { discretizeDense } from "./lti/discretize-dense.ts";
 export { discretizeDiagonal } from "./lti/discretize-diagonal.ts";
 export { fftConv } from "./lti/fft-conv.ts";
 export { hippo, hippoCorrection, type LinearSystem, type Measure } from "./lti/hippo.ts";
+export { hippoMemory, type HippoMemory, type HippoMemoryOptions } from "./lti/hippo-memory.ts";
 export { ltiScan } from "./lti/lti-scan.ts";
 export { hippoNplr, type NormalPlusLowRank } from "./lti/nplr.ts";
 export type { Rule } from "./lti/rules.ts";
