@@ -1,7 +1,9 @@
-import { inferenceKernels as ops } from "@elapid/ops/webgpu/inference";
+import { inferenceKernels as ops, inferenceParts } from "@elapid/ops/webgpu/inference";
 import { inferenceKernels as scans } from "@elapid/scan/webgpu/inference";
 import { openWebGpu, type WebGpuBackend } from "@elapid/webgpu";
 import type { OpenDeviceOptions } from "./open-device.ts";
+
+const parts = { ...inferenceParts, ...scans };
 
 /** A WebGPU device with the kernels asked for. */
 export async function gpuBackend({ allowSoftware, kernels = "all" }: OpenDeviceOptions): Promise<WebGpuBackend> {
@@ -11,7 +13,7 @@ export async function gpuBackend({ allowSoftware, kernels = "all" }: OpenDeviceO
           import("@elapid/ops/webgpu").then((ops) => ops.kernels),
           import("@elapid/scan/webgpu").then((scan) => scan.kernels),
         ]
-      : [ops, ...kernels.map((name) => scans[name]())],
+      : [ops, ...kernels.map((name) => parts[name]())],
   );
   return openWebGpu({ kernels: lists.flat(), allowSoftware });
 }

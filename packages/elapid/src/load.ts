@@ -1,6 +1,6 @@
 import { closest } from "fastest-levenshtein";
 import { openModelFiles, type ModelFiles, type ModelLocation, type OpenModelOptions } from "@elapid/loaders";
-import { loadModel, type Architecture, type LanguageModel } from "@elapid/models";
+import { loadModel, type KernelPart, type LanguageModel } from "@elapid/models";
 import type { PackagedModel } from "@elapid/stories";
 import { Device, weightDTypes, type DeviceKind, type WeightDType } from "@elapid/tensor";
 import { openDevice, type OpenDeviceOptions } from "./open-device.ts";
@@ -38,7 +38,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const files = await openSource(source, options);
   try {
     const device =
-      where instanceof Device ? where : ({ scans }: Architecture) => openDevice(where, { kernels: scans, ...options });
+      where instanceof Device ? where : (kernels: readonly KernelPart[]) => openDevice(where, { kernels, ...options });
     return await loadModel(files, device, { signal, dtype });
   } finally {
     await files.close();

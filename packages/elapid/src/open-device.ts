@@ -1,13 +1,13 @@
 import { Device, HostBackend, type DeviceKind, type DeviceOptions } from "@elapid/tensor";
-import type { ScanName } from "@elapid/scan";
+import type { KernelPart } from "@elapid/models";
 import type { WasmOptions } from "@elapid/wasm";
 import type { AdapterReport } from "@elapid/webgpu";
 
 export interface OpenDeviceOptions extends DeviceOptions, Pick<WasmOptions, "threads" | "simd"> {
   /** Lets `"webgpu"` take an adapter that is a program on the CPU. Default `false`; `"auto"` never does. */
   readonly allowSoftware?: boolean;
-  /** Ops that get kernels: all, or those that running a model needs which recurs by these alone, which is less to load. Default `"all"`; `load` takes what its model names, so ask for `"all"` to train what it gives. */
-  readonly kernels?: "all" | readonly ScanName[];
+  /** Ops that get kernels: all, or those that running a model needs whose mixers are made of these, which is less to load. Default `"all"`; `load` takes what its model names, so ask for `"all"` to train what it gives. */
+  readonly kernels?: "all" | readonly KernelPart[];
 }
 
 /**

@@ -6,7 +6,7 @@ export interface ConfigReader {
   positive(field: string, fallback?: number): number;
   flag(field: string, fallback: boolean): boolean;
   /** One of a few strings. */
-  oneOf(field: string, choices: readonly string[], fallback: string): string;
+  oneOf<const W extends string>(field: string, choices: readonly W[], fallback: W): W;
   /** The reader of a nested object; an absent one reads as empty. */
   object(field: string): ConfigReader;
   /** The value as it stands. */
@@ -44,7 +44,8 @@ export function readConfig(json: unknown, file: string, path = ""): ConfigReader
     },
     oneOf(field, choices, fallback) {
       const value = fields[field] ?? fallback;
-      if (typeof value === "string" && choices.includes(value)) return value;
+      const choice = choices.find((known) => known === value);
+      if (choice !== undefined) return choice;
       return fail(field, `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`);
     },
     object: (field) => readConfig(fields[field] ?? {}, file, `${path}${field}.`),

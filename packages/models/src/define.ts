@@ -1,4 +1,5 @@
 import type { Init, Module } from "@elapid/nn";
+import type { OpsPart } from "@elapid/ops";
 import type { ScanName } from "@elapid/scan";
 import type { Tensor } from "@elapid/tensor";
 import type { ConfigReader } from "./config.ts";
@@ -17,6 +18,8 @@ export interface ForwardOptions {
   readonly recompute?: boolean | undefined;
   /** Positions whose logits are wanted. Default `"all"`; `"none"` leaves the output head out. */
   readonly logits?: "all" | "last" | "none";
+  /** Whether states are wanted; some layers compute faster without, and none are given. Default `true`. */
+  readonly states?: boolean | undefined;
   /** Given `embed`, `layer.0`, …, `final_norm`, the residual stream on its way; the receiver owns the tensors. */
   readonly onHidden?: ((name: string, tensor: Tensor) => void) | undefined;
 }
@@ -36,14 +39,17 @@ export interface CausalModel extends Module {
   freeze(): void;
 }
 
+/** What layers mix by: the names under which a device loads the kernels for it. */
+export type KernelPart = ScanName | OpsPart;
+
 /** One architecture: how its config reads, how it is built, and how its checkpoints name what it holds. */
 export interface Architecture {
   /** The name that the outside world uses: `model_type` of a `config.json`. */
   readonly type: string;
   /** Reads the config and returns what builds the model. */
   readonly configure: (config: ConfigReader) => (init: Init) => CausalModel;
-  /** What its layers recur by: a device that is opened for it has kernels of these. */
-  readonly scans: readonly ScanName[];
+  /** What its layers mix by: a device that is opened for it has kernels of these. */
+  readonly parts: (config: ConfigReader) => readonly KernelPart[];
   /** Segments of checkpoint names that differ from our field names by more than snake_case: `dt_proj: "deltaProj"`. */
   readonly names: Readonly<Record<string, string>>;
   /** Tensors that a checkpoint may hold beside the parameters, such as a tied head. */
@@ -55,14 +61,15 @@ export function defineModel<C>(definition: {
   readonly type: string;
   readonly config: (json: ConfigReader) => C;
   readonly build: (config: C, init: Init) => CausalModel;
-  readonly scans: readonly ScanName[];
+  /** What its layers mix by, where it depends on the config a function of that. */
+  readonly scans: readonly KernelPart[] | ((config: C) => readonly KernelPart[]);
   readonly names: Readonly<Record<string, string>>;
   readonly ignored?: readonly string[];
 }): Architecture {
   const { type, config, build, scans, names, ignored } = definition;
   return {
     type,
-    scans,
+    parts: (json) => (typeof scans === "function" ? scans(config(json)) : scans),
     names,
     ...(ignored && { ignored }),
     configure: (json) => {
@@ -81,6 +88,6 @@ export function checkpointName(path: string, names: Architecture["names"]): stri
     .join(".");
 }
 
-function snakeCase(name: string): string {
+export function snakeCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -3,7 +3,7 @@ import { blank } from "@elapid/nn";
 import { Device, formatShape, type Tensor, type WeightDType } from "@elapid/tensor";
 import { createTokenizer, type Tokenizer } from "@elapid/tokenizers";
 import { readConfig } from "./config.ts";
-import { checkpointName, type Architecture, type CausalModel } from "./define.ts";
+import { checkpointName, type Architecture, type CausalModel, type KernelPart } from "./define.ts";
 import { LanguageModel } from "./language-model.ts";
 import { PaperBackend } from "./paper.ts";
 import { architectureOf, modelTypeOf } from "./registry.ts";
@@ -17,8 +17,8 @@ export interface LoadModelOptions {
   readonly dtype?: WeightDType | undefined;
 }
 
-/** Opens a device for an architecture, to belong to the model. */
-export type OpenFor = (architecture: Architecture) => Promise<Device>;
+/** Opens a device with kernels of what the layers of a model mix by, to belong to the model. */
+export type OpenFor = (parts: readonly KernelPart[]) => Promise<Device>;
 
 const CONFIG = "config.json";
 
@@ -34,7 +34,7 @@ export async function loadModel(
   options: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   const { signal } = options;
-  const { json, type, architecture, build, dtype: stored } = await openArchitecture(files);
+  const { json, type, architecture, config, build, dtype: stored } = await openArchitecture(files);
   const { dtype = stored ?? "f32" } = options;
   const tokenizer = await loadTokenizer(files);
   const generation = await files.json("generation_config.json");
@@ -47,7 +47,7 @@ export async function loadModel(
       const model = await filledModel(device);
       return new LanguageModel({ ...parts, device, model, ownsDevice: false });
     }
-    const owned = await device(architecture);
+    const owned = await device(architecture.parts(config));
     try {
       return new LanguageModel({ ...parts, device: owned, model: await filledModel(owned), ownsDevice: true });
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Architecture } from "./define.ts";
 
 /** A line a model: the `model_type` of its config, and the file that knows it. */
 const architectures: Readonly<Record<string, () => Promise<Architecture>>> = {
+  elapid: async () => (await import("./elapid.ts")).elapid,
   mamba: async () => (await import("./mamba.ts")).mamba,
   mamba2: async () => (await import("./mamba2.ts")).mamba2,
   "state-spaces/Mamba1": async () => (await import("./mamba.ts")).stateSpacesMamba,

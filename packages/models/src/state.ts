@@ -1,9 +1,9 @@
-import { concat, dispose } from "@elapid/tensor";
+import { concat, dispose, type Tensor } from "@elapid/tensor";
 import type { LayerState } from "./define.ts";
 
 /**
  * What a model carries from one token to the next, as a value: running a model on from it changes
- * nothing in it. Its size does not depend on how many tokens it has seen.
+ * nothing in it. Its size does not depend on how many tokens it has seen, but for layers of attention.
  */
 export class State {
   readonly layers: readonly LayerState[];
@@ -38,19 +38,16 @@ export class State {
     });
   }
 
-  /** One state of several sequences, of states of one model. `tokens` is that of the longest. */
+  /**
+   * One state of several sequences, of states of one model. `tokens` is that of the longest; what grows with them, the keys and values
+   * of attention, is filled up with zeros.
+   */
   static concat(states: readonly State[]): State {
     const [head] = states;
     if (head === undefined) throw new TypeError("Cannot concat states: at least one was needed");
     const layers = head.layers.map((layer, i) =>
       Object.fromEntries(
-        Object.keys(layer).map((name) => [
-          name,
-          concat(
-            states.map((state) => state.layers[i][name]),
-            0,
-          ),
-        ]),
+        Object.keys(layer).map((name) => [name, rowsOf(states.map((state) => state.layers[i][name]))]),
       ),
     );
     return new State(layers, Math.max(...states.map((state) => state.tokens)));
@@ -74,4 +71,16 @@ export class State {
     );
     return new State(layers, this.tokens);
   }
+}
+
+/** Tensors of some sequences each as one, those that are shorter along the second dimension filled up with zeros. */
+function rowsOf(tensors: readonly Tensor[]): Tensor {
+  const { device } = tensors[0];
+  using scope = device.scope();
+  const longest = Math.max(...tensors.map(({ shape }) => shape[1]));
+  const filled = tensors.map((tensor) => {
+    const missing = longest - tensor.shape[1];
+    return missing === 0 ? tensor : concat([tensor, device.zeros(tensor.shape.with(1, missing))], 1);
+  });
+  return scope.keep(concat(filled, 0));
 }

@@ -24,5 +24,12 @@ export { Mamba3Mixer, type Mamba3MixerConfig, type Mamba3MixerInput, type Mamba3
 export { GatedMlp } from "./mlp.ts";
 export { Module } from "./module.ts";
 export { Rnn, type RnnConfig, type RnnInput, type RnnState } from "./rnn.ts";
+export {
+  PositionEmbedding,
+  type PositionEmbeddingConfig,
+  type PositionEmbeddingInput,
+  type PositionEmbeddingState,
+} from "./position-embedding.ts";
+export { S4DMixer, type S4DMixerInput, type S4DMixerState } from "./s4d-mixer.ts";
 export { S4D, S4DKernel, type S4DConfig, type S4DState } from "./s4d.ts";
 export { LayerNorm, RmsNorm, type Norm } from "./norm.ts";

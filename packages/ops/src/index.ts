@@ -11,6 +11,7 @@ export { layerNorm, layerNormOp } from "./layer-norm/layer-norm.ts";
 export { matmulWeightGradient } from "./matmul/matmul.backward.ts";
 export { matmul, matmulOp } from "./matmul/matmul.ts";
 export { normOp } from "./norm/norm.ts";
+export type { OpsPart } from "./ops-part.ts";
 export { adamwOp } from "./optimiser/adamw.ts";
 export { emaOp } from "./optimiser/ema.ts";
 export { lionOp } from "./optimiser/lion.ts";

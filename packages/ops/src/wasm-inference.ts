@@ -1,3 +1,4 @@
+import type { WasmKernel } from "@elapid/wasm";
 import { argmaxKernel } from "./argmax/argmax.wasm.ts";
 import { concatKernel, sliceKernel } from "./copy/copy.wasm.ts";
 import { crossEntropyKernel } from "./cross-entropy/cross-entropy.wasm.ts";
@@ -6,6 +7,7 @@ import { embeddingKernels } from "./embedding/embedding.wasm.ts";
 import { layerNormKernel } from "./layer-norm/layer-norm.wasm.ts";
 import { matmulKernels } from "./matmul/matmul.wasm.ts";
 import { matmulWeightsKernels } from "./matmul/matmul.weights.wasm.ts";
+import type { OpsPart } from "./ops-part.ts";
 import { quantiseKernel } from "./quantise/quantise.wasm.ts";
 import { addRmsNormKernel, rmsNormKernel } from "./rms-norm/rms-norm.wasm.ts";
 
@@ -24,3 +26,8 @@ export const inferenceKernels = [
   crossEntropyKernel,
   argmaxKernel,
 ];
+
+/** Those that only some models need. */
+export const inferenceParts: Readonly<Record<OpsPart, () => Promise<readonly WasmKernel[]>>> = {
+  attention: async () => (await import("./attention/attention.inference.wasm.ts")).attentionKernels,
+};

@@ -9,7 +9,6 @@ import {
   siluBackwardKernel,
   softplusBackwardKernel,
 } from "./elementwise/activations.backward.wgsl.ts";
-import { geluKernel, sigmoidKernel } from "./elementwise/unary.wgsl.ts";
 import { embeddingBackwardChained } from "./embedding/embedding.backward.wgsl.ts";
 import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts";
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
@@ -29,9 +28,7 @@ export const kernels: readonly Kernel[] = [
   sumAxisKernel,
   siluBackwardKernel,
   softplusBackwardKernel,
-  sigmoidKernel,
   sigmoidBackwardKernel,
-  geluKernel,
   geluBackwardKernel,
   crossEntropyBackwardRows,
   matmulInputGradientTiled,

@@ -6,6 +6,7 @@ export const inferenceKernels: Readonly<Record<ScanName, () => Promise<readonly 
   "causal-conv1d": async () => [(await import("./causal-conv1d/causal-conv1d.wasm.ts")).causalConv1dForward],
   "selective-scan": async () => [(await import("./selective-scan/selective-scan.wasm.ts")).selectiveScanForward],
   ssd: async () => (await import("./ssd/ssd.wasm.ts")).ssdKernels,
+  lti: async () => (await import("./lti/lti.wasm.ts")).ltiKernels,
   mamba3: async () => (await import("./mamba3/mamba3.wasm.ts")).mamba3Kernels,
   rnn: async () => [(await import("./rnn/rnn.wasm.ts")).rnnForward],
   gru: async () => [(await import("./gru/gru.wasm.ts")).gruForward],

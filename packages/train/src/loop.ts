@@ -126,7 +126,11 @@ function differentiate({ model, data, optimiser, accumulate = 1, recompute, carr
     const batch = data.next();
     const lossAndLayers = () => {
       const before = batch.begins ? undefined : layers;
-      const { loss, layers: after } = meanLoss(model, batch, { recompute, layers: before });
+      const { loss, layers: after } = meanLoss(model, batch, {
+        recompute,
+        layers: before,
+        states: carry !== undefined,
+      });
       return { value: loss, beside: carry && after };
     };
     const run = () => valueAndGrad(lossAndLayers, parameters);

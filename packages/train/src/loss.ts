@@ -10,6 +10,8 @@ export interface NextTokenOptions {
   readonly seqIdx?: Tensor | undefined;
   /** What the layers carried out of the tokens before. */
   readonly layers?: Layers | undefined;
+  /** Whether what the layers carry on is wanted. Default `true`. */
+  readonly states?: boolean | undefined;
   /** Compute layers again on the way back instead of keeping what they computed. */
   readonly recompute?: boolean | undefined;
 }
@@ -62,7 +64,7 @@ export async function evaluateLoss(
 
 function lossesAlone(model: NextTokenModel, batch: Batch): Tensor {
   using scope = parameterOf(model).device.scope();
-  return scope.keep(lossesOf(model, batch, {}).losses);
+  return scope.keep(lossesOf(model, batch, { states: false }).losses);
 }
 
 function lossesOf(

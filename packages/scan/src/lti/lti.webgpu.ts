@@ -7,16 +7,17 @@ import { ltiScanKernel } from "./lti-scan.wgsl.ts";
 import { s4dKernelBackwardKernel, ssmKernelDiagBackwardKernel } from "./ssm-kernel.backward.wgsl.ts";
 import { s4dKernelKernel, ssmKernelDiagKernel } from "./ssm-kernel.wgsl.ts";
 
+/** The WGSL kernels of linear time-invariant systems that running a model needs. */
+export const ltiInferenceKernels: readonly Kernel[] = [s4dKernelKernel, ltiScanKernel, fftConvKernel];
+
 /** The WGSL kernels of linear time-invariant systems. */
 export const ltiKernels: readonly Kernel[] = [
+  ...ltiInferenceKernels,
   discretizeDiagonalKernel,
   discretizeDiagonalBackwardKernel,
   ssmKernelDiagKernel,
   ssmKernelDiagBackwardKernel,
-  s4dKernelKernel,
   s4dKernelBackwardKernel,
-  ltiScanKernel,
   ltiScanBackwardKernel,
-  fftConvKernel,
   fftConvBackwardKernel,
 ];
