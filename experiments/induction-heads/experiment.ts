@@ -33,11 +33,11 @@ const partOf = (name: string) => name.replaceAll(/,? /g, "-");
 
 const sizes = {
   small: {
-    dModel: 64,
+    dModel: 32,
     dState: 16,
-    batch: 16,
-    steps: 2000,
-    lr: 5e-3,
+    batch: 8,
+    steps: 3000,
+    lr: 1e-2,
     minutes: Infinity,
     seeds: 3,
     longest: 16,

@@ -1,27 +1,31 @@
 import { Attention, GatedMlp, MambaMixer, Module, S4D, type Init } from "@elapid/nn";
+import { GatedS4D } from "./gated-s4d.ts";
 import { SelectiveMixer } from "./selective-mixer.ts";
 import type { Layer, LayerInput, LayerOf, LayerOutput } from "./sequence-model.ts";
 
 export interface LayerSizes {
   readonly dModel: number;
-  /** Numbers that a channel of a state-space model remembers. */
+  /** Numbers that a channel of a selective state-space model remembers. */
   readonly dState: number;
 }
+
+/** As many as S4D has where it was introduced; as a convolution they cost little. */
+const S4D_STATES = 64;
 
 /** The steps of the story from RNN to Mamba, each as a layer. */
 export const layers = {
   s4d:
-    ({ dModel, dState }) =>
+    ({ dModel }) =>
     (init) =>
-      new S4DLayer(dModel, dState, init),
+      new S4DLayer(dModel, init),
   s6:
     ({ dModel, dState }) =>
     (init) =>
       new SelectiveMixer({ dModel, dState }, init),
-  "mamba, LTI":
-    ({ dModel, dState }) =>
+  "s4d, gated":
+    ({ dModel }) =>
     (init) =>
-      new SelectiveMixer({ dModel, dState, gated: true, selective: [] }, init),
+      new GatedS4D({ dModel, dState: S4D_STATES }, init),
   mamba:
     ({ dModel, dState }) =>
     (init) =>
@@ -77,9 +81,9 @@ class MlpLayer extends Module implements Layer {
 class S4DLayer extends Module implements Layer {
   readonly s4d: S4D;
 
-  constructor(dModel: number, dState: number, init: Init) {
+  constructor(dModel: number, init: Init) {
     super();
-    this.s4d = new S4D({ dModel, dState }, init);
+    this.s4d = new S4D({ dModel, dState: S4D_STATES }, init);
   }
 
   forward({ x, state }: LayerInput): LayerOutput {
