@@ -1,8 +1,8 @@
-import { constant, normal, type Fill } from "@elapid/nn";
+import { constant, normal, type Fill, type Init } from "@elapid/nn";
 import { forSeeds } from "../learning/learn.ts";
 import { between, overSeeds } from "../learning/seeds.ts";
 import { SelectiveMixer, type SelectiveMixerConfig } from "../models/selective-mixer.ts";
-import type { LayerOf } from "../models/sequence-model.ts";
+import { SequenceModel, type LayerOf } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
 import { lines } from "../runner/figure.ts";
 import { openCorpus, type Corpus } from "../text/corpus.ts";
@@ -90,8 +90,10 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
   const rows: Row[] = [];
   for (const [variant, config] of Object.entries(variants[part])) {
     const learned = await forSeeds(options.seeds ?? seeds, open, (device, seed) => {
+      const { vocabSize } = read;
       const layers = Array.from({ length: depth }, () => mixer({ ...config, dModel }));
-      return learnText(device, { corpus: read, dModel, layers, seed, ...rest });
+      const make = (init: Init) => new SequenceModel({ dModel, input: vocabSize, outputs: vocabSize, layers }, init);
+      return learnText(device, { corpus: read, make, seed, ...rest });
     });
     progress(
       `  ${variant}: ${learned.map(({ loss, seconds }) => `${loss.toFixed(4)} (${seconds.toFixed(0)} s)`).join(", ")}`,

@@ -1,4 +1,4 @@
-import { Attention, GatedMlp, MambaMixer, Module, S4D, type Init } from "@elapid/nn";
+import { Attention, GatedMlp, Gru, MambaMixer, Module, Rnn, S4D, type Init } from "@elapid/nn";
 import { GatedS4D } from "./gated-s4d.ts";
 import { SelectiveMixer } from "./selective-mixer.ts";
 import type { Layer, LayerInput, LayerOf, LayerOutput } from "./sequence-model.ts";
@@ -14,6 +14,14 @@ const S4D_STATES = 64;
 
 /** The steps of the story from RNN to Mamba, each as a layer. */
 export const layers = {
+  rnn:
+    ({ dModel }) =>
+    (init) =>
+      new Rnn({ dModel }, init) as Layer,
+  gru:
+    ({ dModel }) =>
+    (init) =>
+      new Gru({ dModel }, init) as Layer,
   s4d:
     ({ dModel }) =>
     (init) =>

@@ -36,7 +36,7 @@ const sizes = {
     seeds: 3,
   },
 };
-const models: readonly LayerKind[] = ["s4d", "mamba"];
+const models: readonly LayerKind[] = ["rnn", "gru", "s4d", "mamba"];
 const LAYERS = 2;
 const D_STATE = { small: 16, large: 64 };
 

@@ -42,7 +42,7 @@ const sizes = {
 const spacings = { plain: "fixed", selective: "random" } as const;
 type Task = keyof typeof spacings;
 
-const models: readonly LayerKind[] = ["s4d", "s4d, gated", "s6", "mamba"];
+const models: readonly LayerKind[] = ["rnn", "gru", "s4d", "s4d, gated", "s6", "mamba"];
 /** Never learned from: the test is of this seed, and training of the seeds of the models. */
 const TEST_SEED = 1_000_003;
 const LAYERS = 2;

@@ -1,15 +1,12 @@
 import type { Device } from "@elapid/tensor";
-import { AdamW, cosineSchedule, evaluateLoss, TokenBatches, train } from "@elapid/train";
-import { seeded } from "@elapid/nn";
+import { AdamW, cosineSchedule, evaluateLoss, TokenBatches, train, type NextTokenModel } from "@elapid/train";
+import { seeded, type Init } from "@elapid/nn";
 import { parameterCount } from "../learning/learn.ts";
-import { SequenceModel } from "../models/sequence-model.ts";
-import type { LayerOf } from "../models/sequence-model.ts";
 import type { Corpus } from "./corpus.ts";
 
 export interface LearnTextOptions {
   readonly corpus: Corpus;
-  readonly dModel: number;
-  readonly layers: readonly LayerOf[];
+  readonly make: (init: Init) => NextTokenModel;
   readonly seed: number;
   readonly steps: number;
   readonly batch: number;
@@ -30,9 +27,8 @@ export interface LearnedText {
 
 /** Trains a model on a text for a number of steps; same steps, same windows, same schedule for whoever is compared. */
 export async function learnText(device: Device, options: LearnTextOptions): Promise<LearnedText> {
-  const { corpus, dModel, layers, seed, steps, batch, time, lr } = options;
-  const { vocabSize } = corpus;
-  const model = new SequenceModel({ dModel, input: vocabSize, outputs: vocabSize, layers }, seeded(device, seed));
+  const { corpus, make, seed, steps, batch, time, lr } = options;
+  const model = make(seeded(device, seed));
   using optimiser = new AdamW(model.parameters(), { weightDecay: 0.1 });
   const data = new TokenBatches(corpus.training, { batch, time, seed });
   const schedule = cosineSchedule({ peak: lr, steps, warmup: Math.ceil(steps / 20), floor: lr / 10 });

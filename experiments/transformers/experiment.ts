@@ -1,4 +1,5 @@
-import { seeded } from "@elapid/nn";
+import { languageModel, type Block } from "@elapid/models";
+import { seeded, type Init } from "@elapid/nn";
 import type { Batch } from "@elapid/train";
 import { evaluateAccuracy } from "@elapid/train";
 import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
@@ -46,7 +47,19 @@ const cases: Readonly<Record<string, Case>> = {
   transformer: { stack: "transformer", dState: 16 },
   hybrid: { stack: "hybrid", dState: 16 },
 };
-const onText: readonly StackKind[] = ["mamba", "transformer", "hybrid"];
+/** The same stacks as language models: two layers of Mamba are as large as one of attention with its MLP. */
+const blocks: Readonly<Record<StackKind, (depth: number, dModel: number) => Block[]>> = {
+  mamba: (depth) => Array(depth).fill("mamba"),
+  transformer: (depth, dModel) => Array(depth / 2).fill(attention(dModel)),
+  hybrid: (depth, dModel) => [...Array(depth / 2).fill("mamba"), ...Array(depth / 4).fill(attention(dModel))],
+};
+const onText = Object.keys(blocks) as StackKind[];
+
+function attention(dModel: number): Block {
+  return { kind: "attention", nHeads: dModel / HEAD, dIntermediate: 4 * dModel };
+}
+
+const HEAD = 32;
 const tasks = ["recall", "copying"] as const;
 type TaskName = (typeof tasks)[number];
 const TEST_SEED = 1_000_003;
@@ -97,9 +110,11 @@ async function runText(options: ExperimentOptions): Promise<TextRow[]> {
   progress(`  ${corpus.source}, ${corpus.training.length} tokens`);
   const rows: TextRow[] = [];
   for (const model of onText) {
-    const layers = stacks[model]({ dModel: rest.dModel, dState: 16, depth });
+    const { dModel, ...run } = rest;
+    const make = (init: Init) =>
+      languageModel({ vocabSize: corpus.vocabSize, dModel, blocks: blocks[model](depth, dModel) }, init);
     const learned = await forSeeds(options.seeds ?? sizes[options.preset].seeds, open, (device, seed) =>
-      learnText(device, { corpus, layers, seed, ...rest }),
+      learnText(device, { corpus, make, seed, ...run }),
     );
     progress(
       `  ${model}: ${learned.map(({ loss, seconds }) => `${loss.toFixed(4)} (${seconds.toFixed(0)} s)`).join(", ")}`,

@@ -20,7 +20,7 @@ export async function evaluateAccuracy(
   for (const batch of batches) {
     signal?.throwIfAborted();
     using _ = parameterOf(model).device.scope();
-    const found = await argmax(logitsOf(model, batch).logits).data();
+    const found = await argmax(logitsOf(model, batch, { states: false }).logits).data();
     batch.labels.forEach((label, i) => {
       if (label === found[i]) right++;
     });
