@@ -1,6 +1,6 @@
 import { associativeScanKernels } from "./associative-scan/associative-scan.wasm.ts";
 import { causalConv1dBackwardKernel } from "./causal-conv1d/causal-conv1d.backward.wasm.ts";
-import { causalConv1dForward } from "./causal-conv1d/causal-conv1d.wasm.ts";
+import { causalConv1dKernels } from "./causal-conv1d/causal-conv1d.wasm.ts";
 import { rollKernel } from "./causal-conv1d/roll.wasm.ts";
 import { ltiBackwardKernels } from "./lti/lti.backward.wasm.ts";
 import { ltiKernels } from "./lti/lti.wasm.ts";
@@ -13,7 +13,7 @@ import {
   selectiveScanBackwardKernel,
 } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { complexSelectiveScanForward } from "./selective-scan/complex-selective-scan.wasm.ts";
-import { selectiveScanForward } from "./selective-scan/selective-scan.wasm.ts";
+import { selectiveScanKernels } from "./selective-scan/selective-scan.wasm.ts";
 import { gruBackwardKernel } from "./gru/gru.backward.wasm.ts";
 import { gruForward } from "./gru/gru.wasm.ts";
 import { rnnBackwardKernels } from "./rnn/rnn.backward.wasm.ts";
@@ -24,8 +24,8 @@ import { ssdKernels } from "./ssd/ssd.wasm.ts";
 
 /** The WebAssembly kernels of this package, for `openWasm`. */
 export const kernels = [
-  causalConv1dForward,
-  selectiveScanForward,
+  ...causalConv1dKernels,
+  ...selectiveScanKernels,
   ...ssdKernels,
   ...mamba3Kernels,
   causalConv1dBackwardKernel,

@@ -1,7 +1,10 @@
+import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
-import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
+import { exponentFactor, quickHalves4, signedBits } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
 import { GROUP, HEAD, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
+
+const NIBBLES = memory.data<u32>([0x0f0f0f0f]);
 
 /**
  * One row: weights stream past it as they are stored, from four parts of the groups `begin` to `end` at once, since the
@@ -29,7 +32,9 @@ function fourGroupsQ4(
   blocks: i32, first: i32, part: i32, out: i32,
 ): void {
   let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
-  const nibble = i8x16.splat(15);
+  const nibble = constant(NIBBLES);
+  const signed = signedBits();
+  const factor = exponentFactor();
   for (const last = x + (<usize>blocks) * X4; x < last; x += X4, w += W4) {
     let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     for (let p: usize = 0; p < 16; p += 4) {
@@ -58,17 +63,17 @@ function fourGroupsQ4(
     }
     const start = v128.load32_splat(x, 4);
     let scales = w;
-    l0 = scaled(l0, sumsOf(a0, start), halves4(scales), x);
-    h0 = scaled(h0, sumsOf(b0, start), halves4(scales + 8), x);
+    l0 = scaled(l0, sumsOf(a0, start), quickHalves4(scales, signed, factor), x);
+    h0 = scaled(h0, sumsOf(b0, start), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l1 = scaled(l1, sumsOf(a1, start), halves4(scales), x);
-    h1 = scaled(h1, sumsOf(b1, start), halves4(scales + 8), x);
+    l1 = scaled(l1, sumsOf(a1, start), quickHalves4(scales, signed, factor), x);
+    h1 = scaled(h1, sumsOf(b1, start), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l2 = scaled(l2, sumsOf(a2, start), halves4(scales), x);
-    h2 = scaled(h2, sumsOf(b2, start), halves4(scales + 8), x);
+    l2 = scaled(l2, sumsOf(a2, start), quickHalves4(scales, signed, factor), x);
+    h2 = scaled(h2, sumsOf(b2, start), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l3 = scaled(l3, sumsOf(a3, start), halves4(scales), x);
-    h3 = scaled(h3, sumsOf(b3, start), halves4(scales + 8), x);
+    l3 = scaled(l3, sumsOf(a3, start), quickHalves4(scales, signed, factor), x);
+    h3 = scaled(h3, sumsOf(b3, start), quickHalves4(scales + 8, signed, factor), x);
   }
   storeGroup(y, l0, h0, bias, first, out);
   storeGroup(y, l1, h1, bias, first + part, out);
@@ -79,7 +84,7 @@ function fourGroupsQ4(
 /** Products of a vector of q4 weights, low nibbles and high, added to sums of 16 bits. */
 @inline
 function pairsQ4(sums: v128, q: v128, low: v128, high: v128, nibble: v128): v128 {
-  return i16x8.add(i16x8.add(sums, dotPairs(low, v128.and(q, nibble))), dotPairs(high, i8x16.shr_u(q, 4)));
+  return i16x8.add(i16x8.add(sums, dotPairs(low, v128.and(q, nibble))), dotPairs(high, v128.and(i16x8.shr_u(q, 4), nibble)));
 }
 
 /** The outputs of a group, as many as there are. */
@@ -110,6 +115,8 @@ function twoGroupsQ8(
   blocks: i32, first: i32, part: i32, out: i32,
 ): void {
   let l0 = f32x4.splat(0), l1 = l0, h0 = l0, h1 = l0;
+  const signed = signedBits();
+  const factor = exponentFactor();
   for (const last = x + (<usize>blocks) * X8; x < last; x += X8, w += W8) {
     let a0 = i32x4.splat(0), b0 = a0, c0 = a0, d0 = a0, a1 = a0, b1 = a0, c1 = a0, d1 = a0;
     for (let p: usize = 0; p < 64; p += 8) {
@@ -125,10 +132,10 @@ function twoGroupsQ8(
       c1 = i32x4.add(c1, i32x4.dot_i16x8_s(v, v128.load8x8_s(at, SCALES + 16)));
       d1 = i32x4.add(d1, i32x4.dot_i16x8_s(v, v128.load8x8_s(at, SCALES + 24)));
     }
-    l0 = scaled(l0, twoSums(a0, b0), halves4(w), x);
-    h0 = scaled(h0, twoSums(c0, d0), halves4(w + 8), x);
-    l1 = scaled(l1, twoSums(a1, b1), halves4(w + apart), x);
-    h1 = scaled(h1, twoSums(c1, d1), halves4(w + apart + 8), x);
+    l0 = scaled(l0, twoSums(a0, b0), quickHalves4(w, signed, factor), x);
+    h0 = scaled(h0, twoSums(c0, d0), quickHalves4(w + 8, signed, factor), x);
+    l1 = scaled(l1, twoSums(a1, b1), quickHalves4(w + apart, signed, factor), x);
+    h1 = scaled(h1, twoSums(c1, d1), quickHalves4(w + apart + 8, signed, factor), x);
   }
   storeGroup(y, l0, h0, bias, first, out);
   storeGroup(y, l1, h1, bias, first + part, out);

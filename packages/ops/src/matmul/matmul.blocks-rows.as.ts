@@ -1,3 +1,4 @@
+import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
 import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
@@ -65,16 +66,18 @@ export function matmulQ4(
 const NUMBERS = 32;
 const PANEL = NUMBERS + 256;
 
+const NIBBLES = memory.data<u32>([0x0f0f0f0f]);
+
 /** A group of q4 weights, its numbers from 0 to 15. */
 function panelQ4(w: usize, panel: usize, blocks: i32): void {
-  const nibble = i8x16.splat(15);
+  const nibble = constant(NIBBLES);
   for (let block = 0; block < blocks; block++, w += W4, panel += PANEL) {
     v128.store(panel, halves4(w));
     v128.store(panel, halves4(w + 8), 16);
     for (let p: usize = 0; p < 128; p += 16) {
       const q = v128.load(w + p, SCALES);
       v128.store(panel + p, v128.and(q, nibble), NUMBERS);
-      v128.store(panel + p, i8x16.shr_u(q, 4), NUMBERS + 128);
+      v128.store(panel + p, v128.and(i16x8.shr_u(q, 4), nibble), NUMBERS + 128);
     }
   }
 }

@@ -3,7 +3,7 @@ import { kernels } from "../kernels.generated.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { extentsOfB, extentsOfC, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
-/** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts`. */
+/** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts` and `.token.as.ts`. */
 const CHANNELS = 16;
 
 type Sizes = ScanDims & { readonly state: number; readonly complex?: number };
@@ -43,4 +43,26 @@ export const scanDefinition: KernelDefinition<Sizes, { readonly deltaSoftplus: b
   ],
 };
 
-export const selectiveScanForward = defineKernel(selectiveScanOp, scanDefinition);
+const selectiveScanForward = defineKernel(selectiveScanOp, scanDefinition);
+
+/** One token whose channels share a row of `B` and one of `C`. */
+const selectiveScanToken = defineKernel(selectiveScanOp, {
+  module: kernels,
+  entry: "selectiveScanToken",
+  suits: (dims, _, given) =>
+    dims.time === 1 &&
+    dims.state % 4 === 0 &&
+    groupsPerStep(extentsOfB(dims), dims.inner) === 1 &&
+    groupsPerStep(extentsOfC(dims), dims.inner) === 1 &&
+    !given.has("mask"),
+  units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
+  cost: ({ state }) => CHANNELS * state * 8,
+  args: ({ dims: { inner, state }, attributes, inputs, outputs }) => [
+    ...[inner, state, inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C],
+    ...[inputs.D, inputs.z, inputs.deltaBias, inputs.initialState],
+    ...[outputs.y, outputs.finalState, Number(attributes.deltaSoftplus)],
+  ],
+});
+
+/** The kernels of the forward pass. */
+export const selectiveScanKernels = [selectiveScanToken, selectiveScanForward];
