@@ -3,12 +3,12 @@ import type { Architecture } from "./define.ts";
 
 /** A line a model: the `model_type` of its config, and the file that knows it. */
 const architectures: Readonly<Record<string, () => Promise<Architecture>>> = {
-  elapid: async () => (await import("./elapid.ts")).elapid,
   mamba: async () => (await import("./mamba.ts")).mamba,
   mamba2: async () => (await import("./mamba2.ts")).mamba2,
   "state-spaces/Mamba1": async () => (await import("./mamba.ts")).stateSpacesMamba,
   "state-spaces/Mamba2": async () => (await import("./mamba2.ts")).stateSpacesMamba2,
   "state-spaces/Mamba3": async () => (await import("./mamba3.ts")).stateSpacesMamba3,
+  elapid: async () => (await import("./elapid.ts")).elapid,
 };
 
 /** The values of `model_type` that elapid knows. */
