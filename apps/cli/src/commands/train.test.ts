@@ -63,6 +63,44 @@ test.each(["mamba", "mamba2"])("trains a %s that loads and writes", async (kind)
   expect(text).not.toBe("");
 });
 
+test("trains a model of blocks, from the command line and from a file", async () => {
+  const { folder, data, out, train } = prepare();
+  const common = ["--data", data, "--d-model", "16", "--time", "16", "--batch", "2", "--tokenizer", "bytes"];
+  const run = [...common, "--steps", "6", "--warmup", "2", "--eval-every", "2", "--lr", "0.02"];
+  const blocks = ["--blocks", "mamba*2,attention", "--d-intermediate", "24", "--positions", "learned"];
+  const { stdout } = await invoke([...train, ...run, ...blocks, "--json"]);
+  expect(JSON.parse(stdout).best.loss).toBeLessThan(5.5);
+  using lm = await load(out, { device: "host" });
+  expect(lm.config).toMatchObject({
+    model_type: "elapid",
+    blocks: ["mamba", "mamba", "attention"],
+    d_intermediate: 24,
+    max_position_embeddings: 16,
+  });
+  let text = "";
+  for await (const piece of lm.generate("Tom", { maxTokens: 4, seed: 1 })) text += piece;
+  expect(text).not.toBe("");
+
+  const config = join(folder, "config.json");
+  const settings = { data, dModel: 16, time: 16, batch: 2, steps: 1, tokenizer: "bytes", pack: "joined" };
+  const listed = [{ kind: "attention", nHeads: 2, dIntermediate: 8 }, "s4d", "gru"];
+  writeFileSync(config, JSON.stringify({ ...settings, blocks: listed }));
+  const other = ["train", "--device", "host", "--out", join(folder, "other")];
+  expect(await invoke([...other, "--config", config])).toMatchObject({ exitCode: 0 });
+  const written = JSON.parse(readFileSync(join(folder, "other/config.json"), "utf8"));
+  expect(written.blocks).toEqual([{ kind: "attention", n_heads: 2, d_intermediate: 8 }, "s4d", "gru"]);
+
+  const third = ["train", "--device", "host", "--out", join(folder, "third"), ...common];
+  for (const [given, exitCode, message] of [
+    [[...third, "--blocks", "mamba,lstm"], 2, '"lstm" is none of mamba, mamba2, mamba3, attention, s4d, rnn, gru'],
+    [[...third, "--blocks", "mamba", "--layers", "2"], 2, "layers does not go with blocks"],
+    [[...third, "--positions", "learned"], 2, "positions does not go without blocks"],
+    [[...third, "--blocks", "s4d"], 2, "give --pack joined"],
+  ] as const) {
+    expect(await invoke(given)).toMatchObject({ exitCode, stderr: expect.stringContaining(message) });
+  }
+});
+
 test("projections out of mixers begin scaled by depth, which config.json keeps to itself", async () => {
   const { out, args } = prepare(1);
   await invoke([...args, "--layers", "4", "--lr", "0"]);

@@ -1,3 +1,4 @@
+import { languageModelConfig } from "@elapid/models";
 import type { Tokenizer } from "elapid";
 import type { Settings } from "./settings.ts";
 
@@ -6,13 +7,17 @@ import type { Settings } from "./settings.ts";
  * says so is {@link asItStarts}'s, as transformers 5 would scale those of a finished model once more.
  */
 export function modelConfig(settings: Settings, tokenizer: Tokenizer): Readonly<Record<string, unknown>> {
-  const { kind, dModel, layers, dState, headDim } = settings;
+  const { kind, dModel, layers, dState, headDim, blocks, dIntermediate, positions } = settings;
   const dInner = 2 * dModel;
   const ids = Object.fromEntries(
     Object.entries({ bos: tokenizer.bosId, eos: tokenizer.eosId, pad: tokenizer.padId })
       .filter(([, id]) => id !== undefined)
       .map(([name, id]) => [`${name}_token_id`, id]),
   );
+  if (blocks !== undefined) {
+    const config = { vocabSize: vocabSizeOf(tokenizer), dModel, blocks, dIntermediate, positions };
+    return { ...languageModelConfig({ ...config, maxPositions: settings.time }), ...ids };
+  }
   const common = {
     model_type: kind,
     vocab_size: vocabSizeOf(tokenizer),

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { choice, flag, number, text, texts, UsageError, type Args, type Options } from "../command.ts";
+import { mixerKinds, type Block } from "@elapid/models";
+import { choice, flag, number, text, texts, UsageError, type Args, type Option, type Options } from "../command.ts";
 
 /** What settles a run: the same settings and data give the same model. Saved beside its checkpoint. */
 export interface Settings {
@@ -9,6 +10,10 @@ export interface Settings {
   readonly layers: number;
   readonly dState: number;
   readonly headDim: number;
+  /** The layers one by one, instead of `layers` of one `kind`. */
+  readonly blocks?: readonly Block[];
+  readonly dIntermediate: number;
+  readonly positions: "none" | "sinusoidal" | "learned";
   readonly tokenizer: string;
   readonly vocab: number;
   readonly steps: number;
@@ -36,6 +41,19 @@ export interface Settings {
 
 const count = { min: 1, whole: true };
 
+const blocks: Option<readonly string[] | undefined> = {
+  value: "kinds",
+  summary: `layers one by one instead, "mamba*3,attention"; of ${mixerKinds.join(", ")}`,
+  default: undefined,
+  parse: (given) =>
+    given.split(",").flatMap((word) => {
+      const [, name, times = "1"] = /^\s*(\w+?)(?:\*(\d{1,4}))?\s*$/.exec(word) ?? [];
+      const kind = mixerKinds.find((known) => known === name);
+      if (kind === undefined) throw new UsageError(`"${word}" is none of ${mixerKinds.join(", ")}`);
+      return Array<string>(Number(times)).fill(kind);
+    }),
+};
+
 /** Options that settle a run; `--config` may give them too, under the names of {@link Settings}. */
 export const settingOptions = {
   data: texts("file", "text file, .txt, .jsonl or either with .gz; may be given more than once"),
@@ -44,6 +62,12 @@ export const settingOptions = {
   layers: number("n", "layers (default: 4)", count),
   dState: number("n", "width of the state of a channel (default: 16, mamba2: 64)", count),
   headDim: number("n", "channels of a head of mamba2 (default: 64, or what divides the width)", count),
+  blocks,
+  dIntermediate: number("n", "width of a gated MLP after each of the blocks (default: 0, none)", {
+    min: 0,
+    whole: true,
+  }),
+  positions: choice(["none", "sinusoidal", "learned"], "what tells blocks where a token stands (default: none)"),
   tokenizer: text("folder|bytes|train", "tokenizer.json to use, bytes alone, or a new one (default: train)"),
   vocab: number("n", "tokens of a new tokenizer at most (default: 4096)", { min: 257, whole: true }),
   steps: number("n", "steps (default: 1000)", count),
@@ -74,6 +98,8 @@ const defaults = {
   kind: "mamba" as const,
   dModel: 256,
   layers: 4,
+  dIntermediate: 0,
+  positions: "none" as const,
   tokenizer: "train",
   vocab: 4096,
   steps: 1000,
@@ -108,9 +134,25 @@ export async function resolveSettings(given: GivenSettings, config: string | und
     throw new UsageError("give --steps or --minutes, not both");
   if (!(merged.evalSplit < 1))
     throw new UsageError(`--eval-split is ${merged.evalSplit} but a share below 1 is needed`);
+  checkBlocks(merged, rest);
   const dInner = 2 * merged.dModel;
   const headDim = [64, 32, 16, 8, 4, 2].find((size) => dInner % size === 0)!;
   return { dState: merged.kind === "mamba" ? 16 : 64, headDim, ...merged };
+}
+
+/** Settings of one kind of model do not go with those of the other. */
+function checkBlocks({ blocks, pack }: Pick<Settings, "blocks" | "pack">, given: Partial<Settings>): void {
+  const others =
+    blocks === undefined
+      ? (["dIntermediate", "positions"] as const)
+      : (["kind", "layers", "dState", "headDim"] as const);
+  const misfit = others.find((name) => given[name] !== undefined);
+  if (misfit !== undefined) {
+    throw new UsageError(`${misfit} does not go ${blocks === undefined ? "without" : "with"} blocks`);
+  }
+  if (pack === "reset" && blocks?.some((block) => (typeof block === "string" ? block : block.kind) === "s4d")) {
+    throw new UsageError("blocks of s4d cannot tell packed documents apart; give --pack joined");
+  }
 }
 
 /** The names of the settings that the command line gives. */
@@ -133,7 +175,9 @@ async function readSettings(path: string): Promise<Partial<Settings>> {
     if (!Object.hasOwn(settingOptions, name)) {
       throw refuse(`there is no setting "${name}"; known are ${Object.keys(settingOptions).join(", ")}`);
     }
-    settings[name] = name === "data" ? files(value, refuse) : checked(name as keyof GivenSettings, value, refuse);
+    if (name === "data") settings[name] = files(value, refuse);
+    else if (name === "blocks") settings[name] = list(value, refuse);
+    else settings[name] = checked(name as keyof GivenSettings, value, refuse);
   }
   return settings;
 }
@@ -144,6 +188,12 @@ function files(value: unknown, refuse: Refuse): readonly string[] {
   const list = typeof value === "string" ? [value] : value;
   if (Array.isArray(list) && list.every((file) => typeof file === "string")) return list;
   throw refuse('"data" must be a file or a list of files');
+}
+
+/** Blocks are read where the model is built. */
+function list(value: unknown, refuse: Refuse): unknown {
+  if (Array.isArray(value)) return value;
+  throw refuse('"blocks" must be a list, of kinds or of objects with a kind and its sizes');
 }
 
 /** A value as the option of its name would take it. */
