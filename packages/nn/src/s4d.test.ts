@@ -7,7 +7,11 @@ import { S4D, type S4DConfig } from "./s4d.ts";
 
 const config = { dModel: 5, dState: 8 };
 const time = 21;
-const spreads = ["legs", "lin", "inv", "real"] as const;
+const spreads = ["legs", "lin", "inv", "inv2", "quad", "real"] as const;
+const starts: readonly { readonly name: string; readonly start: Partial<S4DConfig> }[] = [
+  ...spreads.map((spread) => ({ name: spread, start: { spread } })),
+  { name: "real, with real states", start: { real: true } },
+];
 
 const values = (() => {
   const random = randomSource(4);
@@ -20,13 +24,13 @@ describe.each(backends())("S4D on $name", ({ device: open }) => {
     expectGoldenGradients(await open(), golden),
   );
 
-  test.each(spreads)("started as %s is one layer, as a convolution and as a recurrence", async (spread) => {
+  test.each(starts)("started as $name is one layer, as a convolution and as a recurrence", async ({ name, start }) => {
     const device = await open();
     using _ = device.scope();
-    const layer = new S4D({ ...config, spread }, seeded(device, 5));
+    const layer = new S4D({ ...config, ...start }, seeded(device, 5));
     const x = device.tensor(values, [2, time, config.dModel]);
     const [convolved, stepped] = [layer.forward(x), layer.recur({ x }).y];
-    expectClose(await stepped.data(), await convolved.data(), { relative: 2e-5, label: spread });
+    expectClose(await stepped.data(), await convolved.data(), { relative: 2e-5, label: name });
   });
 
   test("cut anywhere, its state handed on, gives what the whole sequence gives", () =>
@@ -46,10 +50,10 @@ describe.each(backends())("S4D on $name", ({ device: open }) => {
       tries,
     ));
 
-  test("has the same gradients as a convolution and as a recurrence", async () => {
+  test.each([{}, { real: true }])("has the same gradients as a convolution and as a recurrence, %j", async (start) => {
     const device = await open();
     using _ = device.scope();
-    const layer = new S4D(config, seeded(device, 7));
+    const layer = new S4D({ ...config, ...start }, seeded(device, 7));
     const x = device.tensor(values, [2, time, config.dModel]);
     const parameters = { x, ...Object.fromEntries(layer.parameters()) };
     const convolved = valueAndGrad(() => sum(layer.forward(x)), parameters).gradients;
@@ -69,8 +73,29 @@ describe("an S4D layer", () => {
     expect(Math.min(...steps)).toBeGreaterThanOrEqual(0.0099);
     expect(Math.max(...steps)).toBeLessThanOrEqual(0.501);
     expect((await kernel.logAReal.data()).every(Number.isFinite)).toBe(true);
-    const imaginary = [...(await kernel.AImag.data())];
+    const imaginary = [...(await kernel.AImag!.data())];
     expect(imaginary.every((value) => (spread === "real" ? value === 0 : value >= 0))).toBe(true);
+  });
+
+  test("of real states is a sum of exponentials: each mode once, and no phase to learn", async () => {
+    using _ = device.scope();
+    const { kernel } = new S4D({ ...config, dState: 3, real: true }, seeded(device, 8));
+    expect([...kernel.parameters()].map(([path, { shape }]) => [path, shape])).toEqual([
+      ["logDt", [5]],
+      ["C", [5, 3]],
+      ["logAReal", [5, 3]],
+    ]);
+    const [K, C, dt] = await Promise.all(
+      [kernel.impulseResponse(time), kernel.C, kernel.logDt.exp()].map((tensor) => tensor.data()),
+    );
+    const expected = K.map((_, at) => {
+      const [channel, l] = [Math.floor(at / time), at % time];
+      return [1, 2, 3].reduce((sum, rate, n) => {
+        const decay = Math.exp(-rate * dt[channel]);
+        return sum + (C[3 * channel + n] * (1 - decay) * decay ** l) / rate;
+      }, 0);
+    });
+    expectClose(K, expected, { relative: 1e-6, label: "K" });
   });
 
   test("names its parameters as the official layer does", () => {
@@ -88,6 +113,7 @@ describe("an S4D layer", () => {
 
   test.each<[Partial<S4DConfig>, string]>([
     [{ dState: 7 }, "Cannot initialise S4D: n is 7 but a positive even number was needed"],
+    [{ real: true, spread: "lin" }, 'real states cannot be spread as "lin", only as "real"'],
     [{ spread: "linear" as "lin" }, 'Cannot initialise S4D: init is "linear" but one of'],
   ])("refuses what makes no system: %o", (wrong, message) => {
     expect(() => new S4D({ ...config, ...wrong }, seeded(device, 1))).toThrow(message);
