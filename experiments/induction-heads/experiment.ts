@@ -37,6 +37,7 @@ const sizes = {
     dState: 16,
     batch: 8,
     steps: 3000,
+    every: 150,
     lr: 1e-2,
     minutes: Infinity,
     seeds: 3,
@@ -49,6 +50,7 @@ const sizes = {
     dState: 16,
     batch: 16,
     steps: 4000,
+    every: 50,
     lr: 3e-3,
     minutes: 1,
     seeds: 1,
@@ -89,7 +91,7 @@ export const parts: Experiment["parts"] = Object.keys(models).map(partOf);
 export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
   const { preset, open, progress } = options;
   const size = sizes[preset];
-  const { dModel, dState, batch, steps, lr, minutes } = size;
+  const { dModel, dState, batch, steps, every, lr, minutes } = size;
   const [name, { kind, positions, pieces }] = Object.entries(models).find(([each]) => partOf(each) === part)!;
   const task = inductionHeads({ length: TRAINED });
   const test = Array.from({ length: 4 }, (_, i) =>
@@ -110,7 +112,7 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
       test,
       steps,
       lr,
-      every: steps / 20,
+      every,
       enough: 0.9999,
       minutes,
       progress,
