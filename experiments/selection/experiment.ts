@@ -1,15 +1,14 @@
 import { seeded } from "@elapid/nn";
 import type { Device } from "@elapid/tensor";
-import { evaluateAccuracy } from "@elapid/train";
-import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
+import { forSeeds, parameterCount } from "../learning/learn.ts";
 import { overSeeds, percent } from "../learning/seeds.ts";
+import { learnInStages, type LearnedInStages } from "../learning/stages.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
 import { lines } from "../runner/figure.ts";
 import { pivot } from "../runner/table.ts";
 import { copying } from "../tasks/copying.ts";
-import { GeneratedBatches } from "../tasks/generated-batches.ts";
 
 export const summary = "copying and selective copying: what needs a state, and what needs a look at the input";
 
@@ -20,7 +19,7 @@ const sizes = {
     dModel: 48,
     dState: 8,
     batch: 16,
-    test: 128,
+    tested: 128,
     steps: 2500,
     every: 125,
     lr: 1e-2,
@@ -34,7 +33,7 @@ const sizes = {
     dModel: 64,
     dState: 16,
     batch: 16,
-    test: 64,
+    tested: 64,
     steps: 20_000,
     every: 50,
     lr: 5e-3,
@@ -42,15 +41,10 @@ const sizes = {
     seeds: 1,
   },
 };
-/** What is enough to go on to longer sequences, and to end. */
-const ENOUGH = { go: 0.97, end: 0.999 };
-
 const spacings = { plain: "fixed", selective: "random" } as const;
 type Task = keyof typeof spacings;
 
 const models: readonly LayerKind[] = ["rnn", "gru", "s4d", "s4d, gated", "s6", "mamba"];
-/** Never learned from: the test is of this seed, and training of the seeds of the models. */
-const TEST_SEED = 1_000_003;
 const LAYERS = 2;
 
 interface Which {
@@ -59,10 +53,8 @@ interface Which {
   readonly seed: number;
 }
 
-interface Run extends Which, Omit<Learned, "curve"> {
+interface Run extends Which, Omit<LearnedInStages, "curve"> {
   readonly parameters: number;
-  /** The last length that it learned at. */
-  readonly trained: number;
 }
 
 interface Point extends Which {
@@ -90,47 +82,19 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
   return { runs: learned.map((each) => each.run), curves: learned.flatMap((each) => each.curve) };
 }
 
-/** Trains a model at one length after the other, the next as soon as it is good at one, and tests it at the last. */
 async function learnToCopy(device: Device, which: Which, { preset, progress }: ExperimentOptions) {
-  const { lengths, count, dModel, dState, batch, test: tested, minutes, ...rest } = sizes[preset];
+  const { count, dModel, dState, ...rest } = sizes[preset];
   const { task, model: kind, seed } = which;
-  const longest = lengths[lengths.length - 1];
   const taskOf = (length: number) => copying({ length, count, spacing: spacings[task] });
-  const { vocabSize } = taskOf(longest);
+  const { vocabSize } = taskOf(count);
   const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState }));
   const model = new SequenceModel(
     { dModel, input: vocabSize, outputs: vocabSize, layers: stack },
     seeded(device, seed),
   );
-  const testOf = (length: number) =>
-    Array.from({ length: tested / batch }, (_, i) =>
-      new GeneratedBatches(taskOf(length), { batch, seed: TEST_SEED + i }).next(),
-    );
-  let total = { steps: 0, seconds: 0 };
-  const curve: Point[] = [];
-  for (const length of lengths) {
-    // shorter sequences in larger batches
-    const rows = Math.min(64, (batch * longest) / length);
-    const data = new GeneratedBatches(taskOf(length), { batch: rows, seed });
-    const enough = length === longest ? ENOUGH.end : ENOUGH.go;
-    const left = minutes - total.seconds / 60;
-    if (lengths.length > 1) progress(`  length ${length}`);
-    const part = await learn({ model, data, test: testOf(length), enough, minutes: left, ...rest, progress });
-    curve.push(...part.curve.map(({ step, accuracy }) => ({ ...which, length, step: total.steps + step, accuracy })));
-    total = { steps: total.steps + part.steps, seconds: total.seconds + part.seconds };
-    if (part.end === "enough" && length !== longest) continue;
-    const accuracy = length === longest ? part.accuracy : await evaluateAccuracy(model, testOf(longest));
-    const run: Run = {
-      ...which,
-      parameters: parameterCount(model),
-      trained: length,
-      accuracy,
-      ...total,
-      end: part.end,
-    };
-    return { run, curve };
-  }
-  throw new Error("Cannot study: there is no length to learn at");
+  const { curve, ...learned } = await learnInStages({ model, taskOf, seed, ...rest, progress });
+  const run: Run = { ...which, parameters: parameterCount(model), ...learned };
+  return { run, curve: curve.map(({ length, step, accuracy }) => ({ ...which, length, step, accuracy })) };
 }
 
 export function report({ runs = [], curves = [] }: Partial<Measured>) {
