@@ -102,7 +102,7 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
     const model = new SequenceModel(config, seeded(device, seed));
     progress(`seed ${seed}`);
     const { curve: _, ...learned } = await learnInStages({
-      ...{ model, taskOf, lengths: TRAINED, batch, seed, tested: TESTED, minutes, steps, every, lr, progress },
+      ...{ model, stages: TRAINED.map(taskOf), batch, seed, tested: TESTED, minutes, steps, every, lr, progress },
     });
     const answers: Answer[] = [];
     for (let power = SHORTEST; power <= (pieces ? size.longest : size.longestWhole); power++) {

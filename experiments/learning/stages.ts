@@ -5,10 +5,9 @@ import { learn, type Learned, type LearnOptions } from "./learn.ts";
 
 export interface StagesOptions extends Pick<LearnOptions, "steps" | "every" | "lr" | "weightDecay" | "progress"> {
   readonly model: NextTokenModel;
-  readonly taskOf: (length: number) => Task;
-  /** From short to long; the last is what the model is to learn. */
-  readonly lengths: readonly number[];
-  /** Rows of a batch at the last length; shorter sequences come in larger batches, up to {@link MOST_ROWS}. */
+  /** From easy to hard; the last is what the model is to learn. */
+  readonly stages: readonly Task[];
+  /** Rows of a batch of the last; shorter sequences come in larger batches, up to {@link MOST_ROWS}. */
   readonly batch: number;
   readonly seed: number;
   /** Examples of a test. */
@@ -18,44 +17,43 @@ export interface StagesOptions extends Pick<LearnOptions, "steps" | "every" | "l
 }
 
 export interface LearnedInStages extends Omit<Learned, "curve"> {
-  /** The last length that it learned at. */
-  readonly trained: number;
-  readonly curve: readonly (Learned["curve"][number] & { readonly length: number })[];
+  readonly curve: readonly (Learned["curve"][number] & { readonly stage: number })[];
 }
 
 const MOST_ROWS = 64;
-/** What is enough to go on to longer sequences, and to end. */
+/** What is enough to go on to the next stage, and to end. */
 const ENOUGH = { go: 0.97, end: 0.999 };
+/** Whoever does not get a stage right goes on after this share of the steps. */
+const SHARE = 1 / 4;
 /** Never learned from: the seeds of models are small. */
 const TEST_SEED = 1_000_003;
 
-/** Trains a model at one length after the other, the next as soon as it is good at one, and tests it at the last. */
+/** Trains a model on one task after the other, and tests it at the last. `steps` are those of the last. */
 export async function learnInStages(options: StagesOptions): Promise<LearnedInStages> {
-  const { model, taskOf, lengths, batch, seed, tested, minutes, progress, ...rest } = options;
-  const longest = lengths[lengths.length - 1];
+  const { model, stages, batch, seed, tested, steps, minutes, progress, ...rest } = options;
+  const last = stages[stages.length - 1];
   let done = { steps: 0, seconds: 0 };
   const curve: LearnedInStages["curve"][number][] = [];
-  for (const length of lengths) {
-    const isLast = length === longest;
-    const rows = Math.min(MOST_ROWS, (batch * longest) / length);
-    const stage = await learn({
+  for (const [stage, task] of stages.entries()) {
+    const isLast = task === last;
+    const rows = Math.min(MOST_ROWS, Math.floor((batch * last.time) / task.time));
+    const learned = await learn({
       model,
-      data: new GeneratedBatches(taskOf(length), { batch: rows, seed }),
-      test: testBatches(taskOf(length), tested, rows),
+      data: new GeneratedBatches(task, { batch: rows, seed }),
+      test: testBatches(task, tested, rows),
+      steps: isLast ? steps : Math.ceil(SHARE * steps),
       enough: isLast ? ENOUGH.end : ENOUGH.go,
       minutes: minutes - done.seconds / 60,
-      progress: (line) => progress?.(lengths.length > 1 ? `  length ${length}:${line}` : line),
+      progress: (line) => progress?.(`  ${task.time} tokens:${line}`),
       ...rest,
     });
-    curve.push(...stage.curve.map((point) => ({ ...point, length, step: done.steps + point.step })));
-    done = { steps: done.steps + stage.steps, seconds: done.seconds + stage.seconds };
-    if (stage.end === "enough" && !isLast) continue;
-    const accuracy = isLast
-      ? stage.accuracy
-      : await evaluateAccuracy(model, testBatches(taskOf(longest), tested, batch));
-    return { accuracy, ...done, end: stage.end, trained: length, curve };
+    curve.push(...learned.curve.map((point) => ({ ...point, stage, step: done.steps + point.step })));
+    done = { steps: done.steps + learned.steps, seconds: done.seconds + learned.seconds };
+    if (!isLast && learned.end !== "time") continue;
+    const accuracy = isLast ? learned.accuracy : await evaluateAccuracy(model, testBatches(last, tested, batch));
+    return { accuracy, ...done, end: learned.end, curve };
   }
-  throw new RangeError("Cannot learn: there is no length to learn at");
+  throw new RangeError("Cannot learn: there is no task");
 }
 
 /** So many examples for a test, in batches of `rows`. */

@@ -1,8 +1,8 @@
 import { languageModel, type Block } from "@elapid/models";
 import { seeded, type Init } from "@elapid/nn";
-import type { Batch } from "@elapid/train";
 import { evaluateAccuracy } from "@elapid/train";
-import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
+import { forSeeds, parameterCount } from "../learning/learn.ts";
+import { learnInStages, testBatches, type LearnedInStages } from "../learning/stages.ts";
 import { between, overSeeds, percent } from "../learning/seeds.ts";
 import { stacks, type StackKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
@@ -11,7 +11,7 @@ import { lines } from "../runner/figure.ts";
 import { pivot } from "../runner/table.ts";
 import { associativeRecall } from "../tasks/associative-recall.ts";
 import { copying } from "../tasks/copying.ts";
-import { GeneratedBatches, type Task } from "../tasks/generated-batches.ts";
+import type { Task } from "../tasks/generated-batches.ts";
 import { openCorpus } from "../text/corpus.ts";
 import { learnText, type LearnedText } from "../text/learn-text.ts";
 
@@ -20,16 +20,16 @@ export const summary = "Mamba, transformer and hybrid of equal size: on text, on
 const sizes = {
   small: {
     text: { dModel: 64, depth: 4, batch: 8, time: 256, steps: 300, lr: 5e-3, stories: 10, documents: Infinity },
-    task: { dModel: 64, depth: 4, batch: 16, steps: 1500, lr: 5e-3, minutes: Infinity },
-    recall: { trained: 8, asked: [2, 4, 6, 8, 12, 16], keys: 32 },
-    copying: { trained: 16, asked: [4, 8, 12, 16, 20, 24, 32] },
+    task: { dModel: 64, depth: 4, batch: 16, steps: 1500, every: 100, lr: 5e-3, minutes: Infinity },
+    recall: { stages: [2, 4, 8], asked: [2, 4, 6, 8, 12, 16], keys: 32 },
+    copying: { stages: [2, 4, 8, 16], asked: [4, 8, 12, 16, 20, 24, 32] },
     seeds: 3,
   },
   large: {
     text: { dModel: 256, depth: 8, batch: 16, time: 512, steps: 2000, lr: 2e-3, stories: 50, documents: 200_000 },
-    task: { dModel: 128, depth: 4, batch: 64, steps: 10_000, lr: 2e-3, minutes: 5 },
-    recall: { trained: 64, asked: [8, 16, 32, 48, 64, 96, 128], keys: 256 },
-    copying: { trained: 64, asked: [16, 32, 48, 64, 80, 96, 128] },
+    task: { dModel: 128, depth: 4, batch: 64, steps: 10_000, every: 100, lr: 2e-3, minutes: 5 },
+    recall: { stages: [4, 16, 64], asked: [8, 16, 32, 48, 64, 96, 128], keys: 256 },
+    copying: { stages: [4, 16, 64], asked: [16, 32, 48, 64, 80, 96, 128] },
     seeds: 3,
   },
 };
@@ -62,7 +62,6 @@ function attention(dModel: number): Block {
 const HEAD = 32;
 const tasks = ["recall", "copying"] as const;
 type TaskName = (typeof tasks)[number];
-const TEST_SEED = 1_000_003;
 const TESTED = 128;
 
 const taskParts = tasks.flatMap((task) =>
@@ -75,7 +74,7 @@ interface TextRow extends LearnedText {
   readonly model: StackKind;
 }
 
-interface TaskRun extends Omit<Learned, "curve"> {
+interface TaskRun extends Omit<LearnedInStages, "curve"> {
   readonly task: TaskName;
   readonly model: string;
   readonly seed: number;
@@ -131,28 +130,26 @@ async function runTask(
   const { preset, open, progress } = options;
   const size = sizes[preset];
   const { dModel, depth, batch, ...rest } = size.task;
-  const { trained, asked } = size[task];
+  const { stages, asked } = size[task];
   const { stack, dState } = cases[name];
-  const examples = taskOf(task, trained, preset);
-  const { vocabSize } = examples;
+  const tasks = stages.map((count) => taskOf(task, count, preset));
+  const [{ vocabSize }] = tasks;
   const results = await forSeeds(options.seeds ?? size.seeds, open, async (device, seed) => {
     const layers = stacks[stack]({ dModel, dState, depth });
     const model = new SequenceModel({ dModel, input: vocabSize, outputs: vocabSize, layers }, seeded(device, seed));
-    const data = new GeneratedBatches(examples, { batch, seed });
-    const test = [testOf(task, trained, preset)];
     progress(`seed ${seed}`);
-    const { curve: _, ...learned } = await learn({
+    const { curve: _, ...learned } = await learnInStages({
       model,
-      data,
-      test,
+      stages: tasks,
+      batch,
+      seed,
+      tested: TESTED,
       ...rest,
-      every: rest.steps / 15,
-      enough: 0.999,
       progress,
     });
     const answers: Answer[] = [];
     for (const count of asked) {
-      const accuracy = await evaluateAccuracy(model, [testOf(task, count, preset)]);
+      const accuracy = await evaluateAccuracy(model, testBatches(taskOf(task, count, preset), TESTED, TESTED));
       answers.push({ task, model: name, seed, count, accuracy });
     }
     return { run: { task, model: name, seed, parameters: parameterCount(model), ...learned }, answers };
@@ -164,10 +161,6 @@ function taskOf(task: TaskName, count: number, preset: ExperimentOptions["preset
   if (task === "copying") return copying({ length: count, count, values: 30, spacing: "fixed" });
   const { keys } = sizes[preset].recall;
   return associativeRecall({ pairs: count, keys, values: keys });
-}
-
-function testOf(task: TaskName, count: number, preset: ExperimentOptions["preset"]): Batch {
-  return new GeneratedBatches(taskOf(task, count, preset), { batch: TESTED, seed: TEST_SEED }).next();
 }
 
 export function report({ text = [], runs = [], answers = [] }: Partial<Measured>) {
