@@ -64,7 +64,7 @@ const TRAINED = [16, 64, 256];
 const TESTED = 256;
 const SHORTEST = 6; // 2^6
 /** Steps over all sequences of a length, and at most so many sequences. */
-const BUDGET = { steps: 2 ** 20, most: 64, least: 16 };
+const BUDGET = { steps: 2 ** 18, most: 64, least: 16 };
 const TEST_SEED = 1_000_003;
 const LAYERS = 2;
 
