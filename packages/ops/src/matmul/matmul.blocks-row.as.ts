@@ -11,7 +11,7 @@ const NIBBLES = memory.data<u32>([0x0f0f0f0f]);
  * processor fetches ahead of four streams twice as fast as of one.
  */
 export function matmulRowQ4(
-  begin: i32, end: i32,
+  begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, blocks: i32, out: i32,
 ): void {
   const size = (<usize>blocks) * W4;
@@ -96,7 +96,7 @@ function storeGroup(y: usize, low: v128, high: v128, bias: usize, group: i32, ou
 
 /** As `matmulRowQ4`, from two parts at once. */
 export function matmulRowQ8(
-  begin: i32, end: i32,
+  begin: i32, end: i32, _scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, blocks: i32, out: i32,
 ): void {
   const size = (<usize>blocks) * W8;

@@ -2,61 +2,50 @@ import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
 import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
-import { matmulRowQ4, matmulRowQ8 } from "./matmul.blocks-row.as.ts";
-import { BLOCK, GROUP, HEAD, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
+import { BLOCK, GROUP, HEADS, ROWS, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
 
 /** Bytes of `x`, as integers, that stay in the second-level cache while the weights pass by. */
-const ROW_BLOCK: i32 = 512 * 1024;
+const ROW_BLOCK: usize = 512 * 1024;
 
-/** Second pass for q8. A call owns the groups of eight outputs `begin` to `end` of every row. */
-export function matmulQ8(
+/** Second pass for q8, of several rows. A call owns the groups of eight outputs `begin` to `end` of every row. */
+export function matmulRowsQ8(
   begin: i32, end: i32, scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, rows: i32, inner: i32, out: i32,
 ): void {
   const blocks = (inner + BLOCK - 1) / BLOCK;
-  if (rows == 1) {
-    matmulRowQ8(begin, end, x, weight, bias, y, blocks, out);
-    return;
-  }
-  const stride = (<usize>blocks) * X8;
-  const blockRows = max(4, (ROW_BLOCK / max(1, <i32>stride)) & ~3);
+  const size = (<usize>blocks) * X8 * ROWS; // of four rows
+  const blockRows = ROWS * max(1, <i32>(ROW_BLOCK / max(1, size)));
   for (let block = 0; block < rows; block += blockRows) {
     const blockEnd = min(block + blockRows, rows);
     for (let group = begin; group < end; group++) {
-      const w = weight + (<usize>(group * blocks)) * W8;
       const o = group * GROUP;
       const b = bias == 0 ? 0 : at(bias, o);
-      panelQ8(w, scratch, blocks);
-      for (let r = block; r < blockEnd; r += 4) {
-        const to = at(y, r * out + o);
-        fourRows(x + (<usize>r) * stride, stride, scratch, b, to, out, out - o, min(4, blockEnd - r), true);
+      panelQ8(weight + (<usize>(group * blocks)) * W8, scratch, blocks);
+      for (let r = block; r < blockEnd; r += ROWS) {
+        const from = x + (<usize>(r / ROWS)) * size;
+        fourRows(from, size, scratch, b, at(y, r * out + o), out, out - o, min(ROWS, blockEnd - r), true);
       }
     }
   }
 }
 
-/** Second pass for q4. A call owns the groups of eight outputs `begin` to `end` of every row. */
-export function matmulQ4(
+/** As `matmulRowsQ8`, for q4. */
+export function matmulRowsQ4(
   begin: i32, end: i32, scratch: usize,
   x: usize, weight: usize, bias: usize, y: usize, rows: i32, inner: i32, out: i32,
 ): void {
   const blocks = (inner + BLOCK - 1) / BLOCK;
-  if (rows == 1) {
-    matmulRowQ4(begin, end, x, weight, bias, y, blocks, out);
-    return;
-  }
-  const stride = (<usize>blocks) * X4;
-  const blockRows = max(4, (ROW_BLOCK / max(1, <i32>stride)) & ~3);
+  const size = (<usize>blocks) * X4 * ROWS;
+  const blockRows = ROWS * max(1, <i32>(ROW_BLOCK / max(1, size)));
   for (let block = 0; block < rows; block += blockRows) {
     const blockEnd = min(block + blockRows, rows);
     for (let group = begin; group < end; group++) {
-      const w = weight + (<usize>(group * blocks)) * W4;
       const o = group * GROUP;
       const b = bias == 0 ? 0 : at(bias, o);
-      panelQ4(w, scratch, blocks);
-      for (let r = block; r < blockEnd; r += 4) {
-        const to = at(y, r * out + o);
-        fourRows(x + (<usize>r) * stride, stride, scratch, b, to, out, out - o, min(4, blockEnd - r), false);
+      panelQ4(weight + (<usize>(group * blocks)) * W4, scratch, blocks);
+      for (let r = block; r < blockEnd; r += ROWS) {
+        const from = x + (<usize>(r / ROWS)) * size;
+        fourRows(from, size, scratch, b, at(y, r * out + o), out, out - o, min(ROWS, blockEnd - r), false);
       }
     }
   }
@@ -95,94 +84,93 @@ function panelQ8(w: usize, panel: usize, blocks: i32): void {
 }
 
 /**
- * Up to four rows by a panel of eight outputs; a row that is not there is taken for the last one that is, and not stored.
- * A product for each pair (q8) or four (q4) of numbers of a row and four outputs; the loops are left to the engine to
- * unroll, which does it better than a hand: eight sums, two vectors of weights and one of x leave it few registers.
+ * Four rows by a panel of eight outputs; those that are not there are zeros, and not stored. A product for each pair (q8) or
+ * four (q4) of numbers of a row and four outputs; the loops are left to the engine to unroll, which does it better than a
+ * hand: eight sums, two vectors of weights and one of x leave it few registers.
  */
 @inline
 function fourRows(
-  x0: usize, stride: usize, panel: usize, bias: usize, y: usize,
+  x: usize, length: usize, panel: usize, bias: usize, y: usize,
   out: i32, count: i32, rows: i32, wide: bool,
 ): void {
-  const size: usize = wide ? X8 : X4;
-  let x1 = x0 + stride * min(1, rows - 1);
-  let x2 = x0 + stride * min(2, rows - 1);
-  let x3 = x0 + stride * min(3, rows - 1);
   let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
-  for (const last = x0 + stride; x0 < last; x0 += size, x1 += size, x2 += size, x3 += size, panel += PANEL) {
+  const size: usize = ROWS * (wide ? X8 : X4);
+  for (const last = x + length; x < last; x += size, panel += PANEL) {
     let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     if (wide) {
-      for (let p: usize = 0; p < 64; p += 8) {
-        const from = panel + p * 4;
+      for (let p: usize = 0; p < 256; p += 32) {
+        const from = panel + p;
+        const words = x + p;
         let q = v128.load8x8_s(from, NUMBERS);
         let r = v128.load8x8_s(from, NUMBERS + 16);
-        let v = v128.load32_splat(x0 + p, HEAD);
+        let v = v128.load32_splat(words, HEADS);
         a0 = i32x4.add(a0, i32x4.dot_i16x8_s(q, v));
         b0 = i32x4.add(b0, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x1 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 4);
         a1 = i32x4.add(a1, i32x4.dot_i16x8_s(q, v));
         b1 = i32x4.add(b1, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x2 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 8);
         a2 = i32x4.add(a2, i32x4.dot_i16x8_s(q, v));
         b2 = i32x4.add(b2, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x3 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 12);
         a3 = i32x4.add(a3, i32x4.dot_i16x8_s(q, v));
         b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
         q = v128.load8x8_s(from, NUMBERS + 8);
         r = v128.load8x8_s(from, NUMBERS + 24);
-        v = v128.load32_splat(x0 + p, HEAD + 4);
+        v = v128.load32_splat(words, HEADS + 16);
         a0 = i32x4.add(a0, i32x4.dot_i16x8_s(q, v));
         b0 = i32x4.add(b0, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x1 + p, HEAD + 4);
+        v = v128.load32_splat(words, HEADS + 20);
         a1 = i32x4.add(a1, i32x4.dot_i16x8_s(q, v));
         b1 = i32x4.add(b1, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x2 + p, HEAD + 4);
+        v = v128.load32_splat(words, HEADS + 24);
         a2 = i32x4.add(a2, i32x4.dot_i16x8_s(q, v));
         b2 = i32x4.add(b2, i32x4.dot_i16x8_s(r, v));
-        v = v128.load32_splat(x3 + p, HEAD + 4);
+        v = v128.load32_splat(words, HEADS + 28);
         a3 = i32x4.add(a3, i32x4.dot_i16x8_s(q, v));
         b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
       }
     } else {
-      for (let p: usize = 0; p < 32; p += 4) {
-        const q = v128.load(panel + p * 8, NUMBERS);
-        const r = v128.load(panel + p * 8, NUMBERS + 16);
-        let v = v128.load32_splat(x0 + p, HEAD);
+      for (let p: usize = 0; p < 256; p += 32) {
+        const words = x + p / 2;
+        const q = v128.load(panel + p, NUMBERS);
+        const r = v128.load(panel + p, NUMBERS + 16);
+        let v = v128.load32_splat(words, HEADS);
         a0 = i16x8.add(a0, dotPairs(v, q));
         b0 = i16x8.add(b0, dotPairs(v, r));
-        v = v128.load32_splat(x1 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 4);
         a1 = i16x8.add(a1, dotPairs(v, q));
         b1 = i16x8.add(b1, dotPairs(v, r));
-        v = v128.load32_splat(x2 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 8);
         a2 = i16x8.add(a2, dotPairs(v, q));
         b2 = i16x8.add(b2, dotPairs(v, r));
-        v = v128.load32_splat(x3 + p, HEAD);
+        v = v128.load32_splat(words, HEADS + 12);
         a3 = i16x8.add(a3, dotPairs(v, q));
         b3 = i16x8.add(b3, dotPairs(v, r));
       }
-      let start = v128.load32_splat(x0, 4);
+      let start = v128.load32_splat(x, 16);
       a0 = sumsOf(a0, start);
       b0 = sumsOf(b0, start);
-      start = v128.load32_splat(x1, 4);
+      start = v128.load32_splat(x, 20);
       a1 = sumsOf(a1, start);
       b1 = sumsOf(b1, start);
-      start = v128.load32_splat(x2, 4);
+      start = v128.load32_splat(x, 24);
       a2 = sumsOf(a2, start);
       b2 = sumsOf(b2, start);
-      start = v128.load32_splat(x3, 4);
+      start = v128.load32_splat(x, 28);
       a3 = sumsOf(a3, start);
       b3 = sumsOf(b3, start);
     }
-    let scales = v128.load(panel);
-    l0 = scaled(l0, a0, scales, x0);
-    l1 = scaled(l1, a1, scales, x1);
-    l2 = scaled(l2, a2, scales, x2);
-    l3 = scaled(l3, a3, scales, x3);
-    scales = v128.load(panel, 16);
-    h0 = scaled(h0, b0, scales, x0);
-    h1 = scaled(h1, b1, scales, x1);
-    h2 = scaled(h2, b2, scales, x2);
-    h3 = scaled(h3, b3, scales, x3);
+    const low = v128.load(panel);
+    const high = v128.load(panel, 16);
+    l0 = scaled(l0, a0, low, x);
+    h0 = scaled(h0, b0, high, x);
+    l1 = scaled(l1, a1, low, x + 4);
+    h1 = scaled(h1, b1, high, x + 4);
+    l2 = scaled(l2, a2, low, x + 8);
+    h2 = scaled(h2, b2, high, x + 8);
+    l3 = scaled(l3, a3, low, x + 12);
+    h3 = scaled(h3, b3, high, x + 12);
   }
   storeOutputs(y, l0, h0, bias, count);
   if (rows > 1) storeOutputs(at(y, out), l1, h1, bias, count);

@@ -13,10 +13,14 @@ import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
  */
 export const BLOCK = 32;
 export const GROUP = 8;
-/** Bytes of a block of x: its scale, what a sum over it starts from in q4, and its integers. */
+/** Rows that many of them are taken by. */
+export const ROWS = 4;
+/** Bytes of a block of one row of x: its scale, what a sum over it starts from in q4, and its integers. */
 export const HEAD = 8;
 export const X8 = HEAD + 64;
 export const X4 = HEAD + 32;
+/** The same of four rows: four scales, four starts, then integers in words of four bytes, in the order "word row". */
+export const HEADS = ROWS * HEAD;
 /** Bytes of eight scales of weights, and of a record. */
 export const SCALES = 16;
 export const W8 = SCALES + 256;
@@ -24,47 +28,86 @@ export const W4 = SCALES + 128;
 /** Blocks with a smaller peak are taken for zero: the reciprocal of their scale is no number. */
 const TINY: f32 = 1e-34;
 
-/** First pass: the rows of `x` as integers for q8 weights. A unit is a row. */
+/** First pass for q8 weights, one row. */
 export function integersQ8(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
-  const blocks = (inner + BLOCK - 1) / BLOCK;
-  for (let r = begin; r < end; r++) {
-    for (let block = 0; block < blocks; block++) {
-      const left = inner - block * BLOCK;
-      const from = at(x, r * inner + block * BLOCK);
-      const record = to + (<usize>(r * blocks + block)) * X8;
-      const inverse = writeScale(record, peakOf(from, left), 32767);
-      for (let i = 0; i < BLOCK; i += 8) {
-        const low = rounded(from, left, i, inverse);
-        const high = rounded(from, left, i + 4, inverse);
-        v128.store(record + ((<usize>i) << 1), i16x8.narrow_i32x4_s(low, high), HEAD);
-      }
+  if (begin < end) rowQ8(x, inner, to, 1);
+}
+
+/** First pass for q8 weights. A unit is four rows, or those that are left. */
+export function integersRowsQ8(begin: i32, end: i32, _scratch: usize, x: usize, rows: i32, inner: i32, to: usize): void {
+  const size = <usize>((inner + BLOCK - 1) / BLOCK) * X8 * ROWS;
+  for (let unit = begin; unit < end; unit++) {
+    const first = unit * ROWS;
+    const group = to + (<usize>unit) * size;
+    // a row that is not there has zeros for scales
+    if (first + ROWS > rows) memory.fill(group, 0, size);
+    for (let r = 0; r < min(ROWS, rows - first); r++) rowQ8(at(x, (first + r) * inner), inner, at(group, r), ROWS);
+  }
+}
+
+/** As `integersQ8`, for q4 weights. */
+export function integersQ4(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
+  if (begin < end) rowQ4(x, inner, to, 1);
+}
+
+/** As `integersRowsQ8`, for q4 weights. */
+export function integersRowsQ4(begin: i32, end: i32, _scratch: usize, x: usize, rows: i32, inner: i32, to: usize): void {
+  const size = <usize>((inner + BLOCK - 1) / BLOCK) * X4 * ROWS;
+  for (let unit = begin; unit < end; unit++) {
+    const first = unit * ROWS;
+    const group = to + (<usize>unit) * size;
+    if (first + ROWS > rows) memory.fill(group, 0, size);
+    for (let r = 0; r < min(ROWS, rows - first); r++) rowQ4(at(x, (first + r) * inner), inner, at(group, r), ROWS);
+  }
+}
+
+/** A row for q8 weights, whose words lie `apart` words from each other. */
+@inline
+function rowQ8(x: usize, inner: i32, to: usize, apart: i32): void {
+  for (let block = 0; block < inner; block += BLOCK, to += X8 * <usize>apart) {
+    const left = inner - block;
+    const from = at(x, block);
+    const inverse = writeScale(to, peakOf(from, left), 32767);
+    for (let i = 0; i < BLOCK; i += 8) {
+      const low = rounded(from, left, i, inverse);
+      const high = rounded(from, left, i + 4, inverse);
+      storeWords(at(to, (HEAD / 4 + i / 2) * apart), i16x8.narrow_i32x4_s(low, high), apart);
     }
   }
 }
 
-/** First pass: the rows of `x` as integers for q4 weights. A unit is a row. */
-export function integersQ4(begin: i32, end: i32, _scratch: usize, x: usize, inner: i32, to: usize): void {
-  const blocks = (inner + BLOCK - 1) / BLOCK;
-  for (let r = begin; r < end; r++) {
-    for (let block = 0; block < blocks; block++) {
-      const left = inner - block * BLOCK;
-      const from = at(x, r * inner + block * BLOCK);
-      const record = to + (<usize>(r * blocks + block)) * X4;
-      const inverse = writeScale(record, peakOf(from, left), 127);
-      let sums = i32x4.splat(0);
-      for (let i = 0; i < 2; i++) {
-        const a = rounded(from, left, i * 16, inverse);
-        const b = rounded(from, left, i * 16 + 4, inverse);
-        const c = rounded(from, left, i * 16 + 8, inverse);
-        const d = rounded(from, left, i * 16 + 12, inverse);
-        sums = i32x4.add(sums, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)));
-        v128.store(record + HEAD + ((<usize>i) << 4), bytesOf(a, b, c, d));
-      }
-      const sum =
-        i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
-      store<i32>(record, -8 * sum, 4);
+/** A row for q4 weights. */
+@inline
+function rowQ4(x: usize, inner: i32, to: usize, apart: i32): void {
+  for (let block = 0; block < inner; block += BLOCK, to += X4 * <usize>apart) {
+    const left = inner - block;
+    const from = at(x, block);
+    const inverse = writeScale(to, peakOf(from, left), 127);
+    let sums = i32x4.splat(0);
+    for (let i = 0; i < BLOCK; i += 16) {
+      const a = rounded(from, left, i, inverse);
+      const b = rounded(from, left, i + 4, inverse);
+      const c = rounded(from, left, i + 8, inverse);
+      const d = rounded(from, left, i + 12, inverse);
+      sums = i32x4.add(sums, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)));
+      storeWords(at(to, (HEAD / 4 + i / 4) * apart), bytesOf(a, b, c, d), apart);
     }
+    const sum =
+      i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+    store<i32>(at(to, apart), -8 * sum);
   }
+}
+
+@inline
+function storeWords(to: usize, words: v128, apart: i32): void {
+  if (apart == 1) {
+    v128.store(to, words);
+    return;
+  }
+  v128.store32_lane(to, words, 0);
+  v128.store32_lane(at(to, apart), words, 1);
+  v128.store32_lane(at(to, 2 * apart), words, 2);
+  v128.store32_lane(at(to, 3 * apart), words, 3);
 }
 
 /** The largest magnitude of a block, NaN if it has one. */
@@ -77,12 +120,12 @@ function peakOf(from: usize, left: i32): f32 {
 
 /** Writes the scale of a block and gives its reciprocal. NaN and infinity stay in the scale, and make the sums NaN. */
 @inline
-function writeScale(record: usize, peak: f32, steps: f32): v128 {
+function writeScale(to: usize, peak: f32, steps: f32): v128 {
   if (peak < TINY) {
-    store<f32>(record, 0);
+    store<f32>(to, 0);
     return f32x4.splat(0);
   }
-  store<f32>(record, peak / steps);
+  store<f32>(to, peak / steps);
   return f32x4.splat(steps / peak);
 }
 

@@ -12,9 +12,10 @@ interface Dims {
 // of `matmul.blocks.as.ts`
 const BLOCK = 32;
 const GROUP = 8;
+const ROWS = 4;
 /** Groups through which one row's weights stream at once, in `matmul.blocks-row.as.ts`; a few that are left take as long. */
 const STREAMS = { q8: 2, q4: 4 } as const;
-/** Bytes of a block of `x` in integers. */
+/** Bytes of a block of a row of `x` in integers. */
 const INTEGERS = { q8: 72, q4: 40 } as const;
 /** Bytes of a block of eight rows of weights, unpacked. */
 const PANEL = 288;
@@ -47,30 +48,56 @@ const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
   ];
 });
 
-const blocks = (["q8", "q4"] as const).map((dtype) =>
-  defineKernel(matmulOp, {
-    module: kernels,
-    dtypes: { weight: dtype },
-    entry: dtype === "q8" ? "integersQ8" : "integersQ4",
-    units: ({ rows }) => rows,
-    cost: (dims) => dims.in,
-    workspace: ({ rows, in: inner }) => rows * Math.ceil(inner / BLOCK) * INTEGERS[dtype],
-    args: ({ dims, inputs: { x }, workspace }) => [x, dims.in, workspace],
-    passes: [
-      {
-        entry: dtype === "q8" ? "matmulQ8" : "matmulQ4",
-        units: ({ out }) => Math.ceil(out / GROUP),
-        grain: STREAMS[dtype],
-        cost: ({ rows, in: inner }) => GROUP * rows * inner,
-        scratch: ({ in: inner }) => Math.ceil(inner / BLOCK) * PANEL,
-        args: ({ dims: { rows, in: inner, out }, inputs: { weight, bias }, outputs: { y }, workspace }) => [
-          ...[workspace, weight, bias, y],
-          ...[rows, inner, out],
-        ],
-      },
-    ],
-  }),
-);
+const blocks = (["q8", "q4"] as const).flatMap((dtype) => {
+  const suffix = dtype.toUpperCase();
+  const common = { module: kernels, dtypes: { weight: dtype } } as const;
+  const integers = ({ rows, in: inner }: Dims) => rows * Math.ceil(inner / BLOCK) * INTEGERS[dtype];
+  const outputs = {
+    units: ({ out }: Dims) => Math.ceil(out / GROUP),
+    cost: ({ rows, in: inner }: Dims) => GROUP * rows * inner,
+  };
+  return [
+    defineKernel(matmulOp, {
+      ...common,
+      suits: ({ rows }) => rows === 1,
+      entry: `integers${suffix}`,
+      units: () => 1,
+      cost: ({ in: inner }) => inner,
+      workspace: integers,
+      args: ({ dims, inputs: { x }, workspace }) => [x, dims.in, workspace],
+      passes: [
+        {
+          ...outputs,
+          entry: `matmulRow${suffix}`,
+          grain: STREAMS[dtype],
+          args: ({ dims, inputs: { weight, bias }, outputs: { y }, workspace }) => [
+            ...[workspace, weight, bias, y],
+            ...[Math.ceil(dims.in / BLOCK), dims.out],
+          ],
+        },
+      ],
+    }),
+    defineKernel(matmulOp, {
+      ...common,
+      entry: `integersRows${suffix}`,
+      units: ({ rows }) => Math.ceil(rows / ROWS),
+      cost: ({ in: inner }) => ROWS * inner,
+      workspace: ({ rows, ...dims }) => integers({ ...dims, rows: ROWS * Math.ceil(rows / ROWS) }),
+      args: ({ dims: { rows, in: inner }, inputs: { x }, workspace }) => [x, rows, inner, workspace],
+      passes: [
+        {
+          ...outputs,
+          entry: `matmulRows${suffix}`,
+          scratch: ({ in: inner }) => Math.ceil(inner / BLOCK) * PANEL,
+          args: ({ dims: { rows, in: inner, out }, inputs: { weight, bias }, outputs: { y }, workspace }) => [
+            ...[workspace, weight, bias, y],
+            ...[rows, inner, out],
+          ],
+        },
+      ],
+    }),
+  ];
+});
 
 /** Products with weights that are not f32. */
 export const matmulWeightsKernels = [...halves, ...blocks];
