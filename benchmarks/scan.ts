@@ -1,11 +1,22 @@
 import { kernels as opsKernels } from "@elapid/ops/wasm";
 import { matmul } from "@elapid/ops";
-import { linearScan, selectiveScan, ssd } from "@elapid/scan";
+import { ssd } from "@elapid/scan";
 import { kernels as scanKernels } from "@elapid/scan/wasm";
 import { kernels as gpuKernels } from "@elapid/scan/webgpu";
-import { concat, Device, randomSource, repeat, sum, sumAxis, valueAndGrad, type Tensor } from "@elapid/tensor";
+import { Device } from "@elapid/tensor";
 import { openWasm } from "@elapid/wasm";
 import { printRows, rateRow, type Row } from "./report.ts";
+import {
+  aroundLinearScan,
+  filler,
+  fused,
+  gradients,
+  randomScanInputs,
+  stepByStep,
+  type ScanForm,
+  type ScanInputs,
+  type Sizes,
+} from "./scan-forms.ts";
 import { interleave, median, spread } from "./stats.ts";
 import { findTorch, runTorchScan } from "./torch-peer.ts";
 
@@ -15,15 +26,6 @@ const ROUNDS = 5;
 const trained: Sizes = { batch: 8, time: 256, inner: 512, state: 16 };
 /** One layer of the mamba-130m shape over a long text. */
 const long: Sizes = { batch: 1, time: 4096, inner: 1536, state: 16 };
-
-interface Sizes {
-  readonly batch: number;
-  readonly time: number;
-  readonly inner: number;
-  readonly state: number;
-}
-
-type Inputs = Readonly<Record<"u" | "delta" | "A" | "B" | "C", Tensor>>;
 
 export const summary = "forward and backward of the scans: speed, threads, memory and how both grow with length";
 
@@ -37,7 +39,7 @@ export async function run({ json }: { readonly json: boolean }): Promise<void> {
 async function speed(): Promise<Row[]> {
   using two = await open(THREADS);
   using one = await open(1);
-  const [inputsOfTwo, inputsOfOne] = [randomInputs(two, trained), randomInputs(one, trained)];
+  const [inputsOfTwo, inputsOfOne] = [randomScanInputs(two, trained), randomScanInputs(one, trained)];
   const python = await findTorch();
   const torch: number[] = [];
   const [ours, alone, elementary, composed] = await interleave(ROUNDS, [
@@ -83,7 +85,7 @@ async function growth(): Promise<Row[]> {
   for (let time = 2 ** 12; time <= 2 ** 17; time *= 2) {
     using device = await open(THREADS);
     const sizes = { batch: 1, time, inner: 64, state: 16 };
-    const inputs = randomInputs(device, sizes);
+    const inputs = randomScanInputs(device, sizes);
     const [seconds] = await interleave(3, [() => differentiate(device, inputs, fused)]);
     const peak = device.peakBytes;
     if (before !== undefined) {
@@ -182,7 +184,7 @@ function traffic(): Row[] {
 
 /** Forward and backward once on a fresh device; the most memory beyond inputs and outputs, in units of `u`. */
 async function peakOf(device: Device, sizes: Sizes): Promise<number> {
-  const inputs = randomInputs(device, sizes);
+  const inputs = randomScanInputs(device, sizes);
   const { u, A } = inputs;
   const bytes = Object.values(inputs).reduce((total, { byteLength }) => total + byteLength, 0);
   await differentiate(device, inputs, fused);
@@ -191,37 +193,9 @@ async function peakOf(device: Device, sizes: Sizes): Promise<number> {
   return (device.peakBytes - wanted) / u.byteLength;
 }
 
-const fused = (inputs: Inputs): Tensor => selectiveScan(inputs).y;
-
-/** The same function in ops that any tensor library has, a step after the other. */
-function stepByStep({ u, delta, A, B, C }: Inputs): Tensor {
-  const { time, inner } = delta.dims("batch time inner");
-  const state = A.shape[1];
-  let h: Tensor | undefined;
-  const rows = Array.from({ length: time }, (_, t) => {
-    const [ut, dt, Bt, Ct] = [u, delta, B, C].map((x) => x.slice(1, t, t + 1));
-    const input = repeat(dt.mul(ut), 3, state).mul(repeat(Bt, 2, inner));
-    h = h === undefined ? input : repeat(dt, 3, state).mul(A).exp().mul(h).add(input);
-    return sumAxis(h.mul(repeat(Ct, 2, inner)), 3);
-  });
-  return concat(rows, 1);
-}
-
-/** The same function in those ops and one scan of the first order: each tensor in between has a state for each element. */
-function aroundLinearScan({ u, delta, A, B, C }: Inputs): Tensor {
-  const { inner } = delta.dims("batch time inner");
-  const state = A.shape[1];
-  const decay = repeat(delta, 3, state).mul(A).exp();
-  const input = repeat(delta.mul(u), 3, state).mul(repeat(B, 2, inner));
-  const { h } = linearScan({ a: decay, b: input }, { axis: 1 });
-  return sumAxis(h.mul(repeat(C, 2, inner)), 3);
-}
-
-/** Runs `scan`, weighs what it gives, and takes the gradient by every input. */
-function differentiate(device: Device, inputs: Inputs, scan: (inputs: Inputs) => Tensor): Promise<void> {
-  return inScope(device, () => {
-    valueAndGrad(() => sum(scan(inputs)), inputs);
-  });
+/** Forward and backward of a form, in a scope of its own. */
+function differentiate(device: Device, inputs: ScanInputs, form: ScanForm): Promise<void> {
+  return inScope(device, () => gradients(form, inputs));
 }
 
 async function inScope(device: Device, work: () => void): Promise<void> {
@@ -234,28 +208,6 @@ async function inScope(device: Device, work: () => void): Promise<void> {
 
 async function open(threads: number): Promise<Device> {
   return new Device(await openWasm({ kernels: [...opsKernels, ...scanKernels], threads }), { strict: true });
-}
-
-function randomInputs(device: Device, { batch, time, inner, state }: Sizes): Inputs {
-  const random = filler(device);
-  return {
-    u: random([batch, time, inner]),
-    delta: random([batch, time, inner], 0.001, 0.1),
-    A: random([inner, state], -state, -1),
-    B: random([batch, time, state]),
-    C: random([batch, time, state]),
-  };
-}
-
-function filler(device: Device) {
-  const source = randomSource(7);
-  return (shape: readonly number[], low = -1, high = 1): Tensor => {
-    const size = shape.reduce((product, length) => product * length, 1);
-    return device.tensor(
-      Float32Array.from({ length: size }, () => low + (high - low) * source.next()),
-      shape,
-    );
-  };
 }
 
 function shapeOf({ batch, time, inner, state }: Sizes): string {

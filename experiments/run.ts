@@ -9,6 +9,7 @@ import { study } from "./runner/study.ts";
 /** Every experiment; a new one is a line here. */
 const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
   ablations: () => import("./ablations/experiment.ts"),
+  "hardware-aware": () => import("./hardware-aware/experiment.ts"),
   "induction-heads": () => import("./induction-heads/experiment.ts"),
   "not-text": () => import("./not-text/experiment.ts"),
   "parallel-scan": () => import("./parallel-scan/experiment.ts"),

@@ -71,7 +71,7 @@ test("tables, figures and numbers are written where a page has places for them",
   expect(page).toContain("| thrice | 3 | 0.333 |");
   expect(page).toContain("![Squares & more](curve.svg)");
   const svg = await read("curve.svg");
-  for (const text of ["x (m)", "y (m²)", ">once<", ">thrice<", "Squares &amp; more", "prefers-color-scheme: dark"]) {
+  for (const text of ["x (m)", "y (m²)", " once<", " thrice<", "Squares &amp; more", "prefers-color-scheme: dark"]) {
     expect(svg).toContain(text);
   }
 });
