@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { machine } from "../../benchmarks/report.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import type { Data, Experiment, ExperimentOptions, Preset, Report } from "./experiment.ts";
 import { openStudio } from "./figure.ts";
 import { blocksOf, emptyPage, fill, type Block } from "./page.ts";
@@ -62,6 +63,7 @@ export async function study(experiment: Experiment, options: StudyOptions): Prom
 async function measure(experiment: Experiment, part: string, options: StudyOptions): Promise<PartResult> {
   const devices = new Set<string>();
   const open = async () => {
+    collectGarbage();
     const device = await options.open();
     devices.add(device.description);
     return device;

@@ -112,6 +112,17 @@ describe.each([
     );
   });
 
+  test("concat of many holds little more than they and what it gives", async () => {
+    const parts = Array.from({ length: 999 }, (_, i) => device.full([100], i));
+    const before = device.liveBytes;
+    using joined = concat(parts, 0);
+    expect((await joined.data()).filter((_, i) => i % 100 === 0)).toEqual(
+      Float32Array.from({ length: 999 }, (_, i) => i),
+    );
+    expect(device.liveBytes - before).toBe(joined.byteLength);
+    expect(device.peakBytes - before).toBeLessThan(3 * joined.byteLength);
+  });
+
   test("joins along any axis and refuses what does not fit", async () => {
     const joined = concat([count(2, 1), count(2, 2), count(2, 1)], 1);
     expect(await joined.data()).toEqual(Float32Array.of(0, 0, 1, 0, 1, 2, 3, 1));

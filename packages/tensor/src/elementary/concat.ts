@@ -22,29 +22,43 @@ export const concatOp = defineOp({
 });
 
 /**
- * Joins tensors along `axis`; the other dimensions must agree.
+ * Joins tensors along `axis`; the other dimensions must agree. Many are joined in pairs, then in pairs of pairs: each number is
+ * copied as often as the tensors' count can be halved.
  *
  * @throws TypeError if none are given or a shape does not fit.
  */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [head, ...rest] = tensors;
   if (head === undefined) throw new TypeError("Cannot concat: at least one tensor was needed");
-  using scope = head.device.scope();
-  let joined = head.share();
-  for (const next of rest) {
-    if (
-      next.shape.length !== joined.shape.length ||
-      next.shape.some((length, i) => i !== axis && length !== joined.shape[i])
-    ) {
+  for (const { shape } of rest) {
+    if (shape.length !== head.shape.length || shape.some((length, i) => i !== axis && length !== head.shape[i])) {
       throw new TypeError(
-        `Cannot concat: ${formatShape(next.shape)} does not fit ${formatShape(joined.shape)} along axis ${axis}`,
+        `Cannot concat: ${formatShape(shape)} does not fit ${formatShape(head.shape)} along axis ${axis}`,
       );
     }
-    const outer = sizeOf(joined.shape.slice(0, axis));
-    const inner = sizeOf(joined.shape.slice(axis + 1));
-    const a = joined.reshape([outer, joined.shape[axis], inner]);
-    const b = next.reshape([outer, next.shape[axis], inner]);
-    joined = concatOp({ a, b }).y.reshape(joined.shape.with(axis, joined.shape[axis] + next.shape[axis]));
   }
-  return scope.keep(joined);
+  using scope = head.device.scope();
+  let pieces = tensors.map((tensor) => tensor.share());
+  while (pieces.length > 1) {
+    const joined: Tensor[] = [];
+    for (let i = 0; i < pieces.length; i += 2) {
+      const [first, second] = pieces.slice(i, i + 2);
+      joined.push(second === undefined ? first : join(first, second, axis));
+    }
+    pieces = joined;
+  }
+  return scope.keep(pieces[0]);
+}
+
+/** Joins two tensors that fit, and disposes of them. */
+function join(first: Tensor, second: Tensor, axis: number): Tensor {
+  const { shape } = first;
+  const length = shape[axis] + second.shape[axis];
+  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
+  const a = first.reshape([outer, shape[axis], inner]);
+  const b = second.reshape([outer, second.shape[axis], inner]);
+  const { y } = concatOp({ a, b });
+  const joined = y.reshape(shape.with(axis, length));
+  for (const tensor of [first, second, a, b, y]) tensor.dispose();
+  return joined;
 }
