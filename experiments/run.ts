@@ -9,7 +9,9 @@ import { study } from "./runner/study.ts";
 /** Every experiment; a new one is a line here. */
 const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
   ablations: () => import("./ablations/experiment.ts"),
+  "cost-of-attention": () => import("./cost-of-attention/experiment.ts"),
   "hardware-aware": () => import("./hardware-aware/experiment.ts"),
+  "hippo-memory": () => import("./hippo-memory/experiment.ts"),
   "induction-heads": () => import("./induction-heads/experiment.ts"),
   "not-text": () => import("./not-text/experiment.ts"),
   "parallel-scan": () => import("./parallel-scan/experiment.ts"),
@@ -60,7 +62,7 @@ async function readCall() {
     data: values.data,
     parts: values.report ? [] : wanted,
     out: values.out,
-    open: () => openDevice(kind, { threads, allowSoftware: true }),
+    open: (own?: { readonly threads?: number }) => openDevice(kind, { threads, allowSoftware: true, ...own }),
     progress: (line: string) => console.error(line),
   };
   return { experiment, options, json: values.json };

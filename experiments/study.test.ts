@@ -5,6 +5,8 @@ import { openDevice } from "elapid";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Experiment } from "./runner/experiment.ts";
 import { lines } from "./runner/figure.ts";
+import { groups, pivot } from "./runner/table.ts";
+import { exponent } from "./runner/timing.ts";
 import { study, type Results } from "./runner/study.ts";
 
 let out = "";
@@ -99,6 +101,20 @@ test("results of the large preset stand beside the small ones; what a page lacks
 
 test("what was never measured cannot be drawn", async () => {
   await expect(run([])).rejects.toThrow(/Cannot draw "squares": ".*results\.json" has no results/);
+});
+
+test("power laws are fitted, long rows made wide", () => {
+  expect(exponent([1, 2, 5, 9].map((x) => ({ x, y: 3 * x ** 1.5 })))).toBeCloseTo(1.5, 10);
+  const rows = [
+    { length: 8, form: "a", ms: 1 },
+    { length: 8, form: "b", ms: 2 },
+    { length: 9, form: "b", ms: 3 },
+  ];
+  expect(pivot(rows, ["length"], "form", ({ ms }) => ms)).toEqual([
+    { length: 8, a: 1, b: 2 },
+    { length: 9, a: null, b: 3 },
+  ]);
+  expect(groups(rows, ["form"]).map((group) => group.length)).toEqual([1, 2]);
 });
 
 function squaresOf({ parts }: Results): Squares["squares"] {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "..");
-const readmes = ["README.md", ...globSync("packages/*/README.md", { cwd: root })];
+const readmes = ["README.md", "docs/study/README.md", ...globSync("packages/*/README.md", { cwd: root })];
 const programs = readmes.flatMap((readme) =>
   [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code], i) => ({
     readme,

@@ -12,8 +12,8 @@ import {
 } from "../../benchmarks/scan-forms.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
 import { lines } from "../runner/figure.ts";
-import { groups, pivot, withSpread } from "../runner/table.ts";
-import { exponent, time, type Timing } from "../runner/timing.ts";
+import { pivot, withSpread } from "../runner/table.ts";
+import { time, type Timing } from "../runner/timing.ts";
 
 export const summary = "the selective scan with and without its states in memory: bytes moved, peak memory, time";
 
@@ -25,8 +25,8 @@ const forms: Readonly<Record<string, ScanForm>> = {
   fused,
 };
 
-const ROUNDS = 5;
-const lengths = { small: [8, 9, 10, 11, 12], large: [8, 9, 10, 11, 12, 13, 14] };
+const ROUNDS = 3;
+const lengths = { small: [8, 9, 10, 11], large: [8, 9, 10, 11, 12, 13, 14] };
 const passes = ["forward", "forward + backward"] as const;
 
 /** One layer with 256 channels and 16 states each. */
@@ -160,15 +160,6 @@ export function report({ costs = [], traffic = [] }: Partial<Measured>) {
         rows: pivot(relative, ["pass", "length"], "form", ({ milliseconds, spread }) =>
           withSpread(milliseconds, spread),
         ),
-      },
-      {
-        name: "exponents",
-        rows: groups(costs, ["pass", "form"]).map((rows) => ({
-          pass: rows[0].pass,
-          form: rows[0].form,
-          "of time": exponent(rows.map(({ length, milliseconds }) => ({ x: length, y: milliseconds }))),
-          "of peak memory": exponent(rows.map(({ length, peak }) => ({ x: length, y: peak }))),
-        })),
       },
       {
         name: "kernels",

@@ -1,11 +1,12 @@
-import { S4D, seeded } from "@elapid/nn";
+import { Rnn, S4D, seeded, type Module } from "@elapid/nn";
 import { concat, randomSource, sum, valueAndGrad, type Device, type Tensor } from "@elapid/tensor";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
 import { lines } from "../runner/figure.ts";
 import { groups, pivot, withSpread } from "../runner/table.ts";
 import { exponent, time, type Timing } from "../runner/timing.ts";
 
-export const summary = "one S4D layer as a convolution and as a recurrence: the same numbers, in different time";
+export const summary =
+  "one S4D layer as a convolution and as a recurrence: the same numbers, in different time; a tanh RNN beside it";
 
 const CHANNELS = 64;
 const ROUNDS = 7;
@@ -26,11 +27,22 @@ interface Timed extends Timing {
   readonly pass: "forward" | "forward + backward";
 }
 
-type Measured = { readonly agreement: readonly Agreement[]; readonly times: readonly Timed[] };
+/** Forward + backward with as many threads. */
+interface Shared extends Timing {
+  readonly form: string;
+  readonly threads: number;
+}
 
-export const parts: Experiment["parts"] = ["agreement", "forward", "training"];
+type Measured = {
+  readonly agreement: readonly Agreement[];
+  readonly times: readonly Timed[];
+  readonly shared: readonly Shared[];
+};
+
+export const parts: Experiment["parts"] = ["agreement", "forward", "training", "threads"];
 
 export async function run(part: string, options: ExperimentOptions): Promise<Partial<Measured>> {
+  if (part === "threads") return { shared: await threads(options) };
   using device = await options.open();
   if (part === "agreement") return { agreement: await agreement(device, options) };
   const times: Timed[] = [];
@@ -84,20 +96,42 @@ function tokenByToken(layer: S4D, x: Tensor): Tensor {
 
 async function forward(device: Device, length: number): Promise<Timed[]> {
   using _ = device.scope();
-  const { layer, x } = example(device, length, 0);
-  const works = { convolution: () => void layer.forward(x), recurrence: () => void layer.recur({ x }) };
+  const { layer, rnn, x } = example(device, length, 0);
+  const works = {
+    "S4D, convolution": () => void layer.forward(x),
+    "S4D, recurrence": () => void layer.recur({ x }),
+    "tanh RNN": () => void rnn.forward({ x }),
+  };
   return await timed(device, length, "forward", works);
 }
 
 async function training(device: Device, length: number): Promise<Timed[]> {
   using _ = device.scope();
-  const { layer, x } = example(device, length, 0);
-  const parameters = Object.fromEntries(layer.parameters());
-  const differentiate = (y: () => Tensor) => () => void valueAndGrad(() => sum(y()), parameters);
-  return await timed(device, length, "forward + backward", {
-    convolution: differentiate(() => layer.forward(x)),
-    recurrence: differentiate(() => layer.recur({ x }).y),
-  });
+  return await timed(device, length, "forward + backward", trainingWorks(device, length));
+}
+
+function trainingWorks(device: Device, length: number): Readonly<Record<string, () => void>> {
+  const { layer, rnn, x } = example(device, length, 0);
+  const differentiate = (module: Module, y: () => Tensor) => () =>
+    void valueAndGrad(() => sum(y()), Object.fromEntries(module.parameters()));
+  return {
+    "S4D, convolution": differentiate(layer, () => layer.forward(x)),
+    "S4D, recurrence": differentiate(layer, () => layer.recur({ x }).y),
+    "tanh RNN": differentiate(rnn, () => rnn.forward({ x }).y),
+  };
+}
+
+/** The same work on one thread and on two. */
+async function threads({ open }: ExperimentOptions): Promise<Shared[]> {
+  const shared: Shared[] = [];
+  for (const threads of [1, 2]) {
+    using device = await open({ threads });
+    using _ = device.scope();
+    const works = trainingWorks(device, 2 ** 12);
+    const timings = await time(device, ROUNDS, Object.values(works));
+    shared.push(...Object.keys(works).map((form, i) => ({ form, threads, ...timings[i] })));
+  }
+  return shared;
 }
 
 async function timed(
@@ -110,14 +144,15 @@ async function timed(
   return Object.keys(works).map((form, i) => ({ length, form, pass, ...timings[i] }));
 }
 
-function example(device: Device, length: number, seed: number): { readonly layer: S4D; readonly x: Tensor } {
+function example(device: Device, length: number, seed: number) {
   const layer = new S4D({ dModel: CHANNELS }, seeded(device, seed));
   const source = randomSource(seed);
   const values = Float32Array.from({ length: length * CHANNELS }, () => 2 * source.next() - 1);
-  return { layer, x: device.tensor(values, [1, length, CHANNELS]) };
+  const rnn = new Rnn({ dModel: CHANNELS }, seeded(device, seed));
+  return { layer, rnn, x: device.tensor(values, [1, length, CHANNELS]) };
 }
 
-export function report({ agreement = [], times = [] }: Partial<Measured>) {
+export function report({ agreement = [], times = [], shared = [] }: Partial<Measured>) {
   return {
     tables: [
       { name: "agreement", rows: pivot(agreement, ["length"], "form", ({ worst }) => worst) },
@@ -126,12 +161,21 @@ export function report({ agreement = [], times = [] }: Partial<Measured>) {
         rows: pivot(times, ["pass", "length"], "form", ({ milliseconds, spread }) => withSpread(milliseconds, spread)),
       },
       { name: "exponents", rows: pivot(exponents(times), ["pass"], "form", ({ value }) => value) },
+      {
+        name: "threads",
+        rows: groups(shared, ["form"]).map(([one, two]) => ({
+          form: one.form,
+          "1 thread, ms": withSpread(one.milliseconds, one.spread),
+          "2 threads, ms": withSpread(two.milliseconds, two.spread),
+          ratio: one.milliseconds / two.milliseconds,
+        })),
+      },
     ],
     figures: [
       {
         name: "times",
         caption:
-          "Time of an S4D layer of 64 channels against the length of the sequence, as a convolution and as a recurrence.",
+          "Time of an S4D layer of 64 channels against the length of the sequence, as a convolution and as a recurrence, and of a tanh RNN as wide.",
         rows: times,
         draw: lines({
           x: { key: "length", label: "length (tokens)", type: "log", base: 2 },

@@ -14,8 +14,8 @@ export interface ExperimentOptions {
   readonly text: string | undefined;
   /** A folder of data, for what can take other than its own. */
   readonly data: string | undefined;
-  /** Opens the device that `--device` names, with every kernel; whoever calls it disposes of it. */
-  readonly open: () => Promise<Device>;
+  /** Opens the device that `--device` names, with every kernel and, if asked, so many threads; whoever calls it disposes of it. */
+  readonly open: (own?: { readonly threads?: number }) => Promise<Device>;
   /** Says on standard error how far it is. */
   readonly progress: (line: string) => void;
 }

@@ -32,11 +32,13 @@ export interface LinesOptions {
   readonly panels?: string;
   /** Keys of the ends of a band around each line, such as the least and the greatest of some seeds. */
   readonly band?: readonly [low: string, high: string];
+  /** Whether there is a symbol at each row. Default `true`. */
+  readonly dots?: boolean;
   readonly height?: number;
 }
 
 /** A line with symbols for each series, a legend above, and panels beside each other if asked for. */
-export function lines({ x, y, series, panels, band, height = 420 }: LinesOptions): Figure["draw"] {
+export function lines({ x, y, series, panels, band, dots = true, height = 420 }: LinesOptions): Figure["draw"] {
   return (plot, rows) => {
     const value = (row: object, key: string) => (row as Readonly<Record<string, unknown>>)[key];
     const names = [...new Set(rows.map((row) => String(value(row, series))))];
@@ -54,7 +56,7 @@ export function lines({ x, y, series, panels, band, height = 420 }: LinesOptions
       marks: [
         ...(area ? [area] : []),
         plot.lineY(rows, { ...at, y: y.key, stroke: series, strokeWidth: 2 }),
-        plot.dot(rows, { ...at, y: y.key, fill: series, symbol: series, r: 4 }),
+        ...(dots ? [plot.dot(rows, { ...at, y: y.key, fill: series, symbol: series, r: 4 })] : []),
       ],
       legend: names,
     };

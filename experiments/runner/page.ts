@@ -38,7 +38,8 @@ export function emptyPage(title: string, blocks: readonly Block[]): string {
 }
 
 export function markdown({ rows }: Table): string {
-  const columns = Object.keys(rows[0] ?? {});
+  if (rows.length === 0) return "Not measured yet.";
+  const columns = Object.keys(rows[0]);
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const body = rows.map((row) => line(columns.map((column) => cellText(row[column]))));
   return [line(columns), line(columns.map(() => "---")), ...body].join("\n");

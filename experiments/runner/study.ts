@@ -62,9 +62,9 @@ export async function study(experiment: Experiment, options: StudyOptions): Prom
 
 async function measure(experiment: Experiment, part: string, options: StudyOptions): Promise<PartResult> {
   const devices = new Set<string>();
-  const open = async () => {
+  const open: ExperimentOptions["open"] = async (own) => {
     collectGarbage();
-    const device = await options.open();
+    const device = await options.open(own);
     devices.add(device.description);
     return device;
   };
