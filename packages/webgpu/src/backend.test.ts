@@ -69,6 +69,27 @@ describe("WebGpuBackend", () => {
     expect(data[size - 1]).toBe(2 * (size - 1));
   });
 
+  test("keeps what a kernel works in until it ran, however much it is", async () => {
+    const large = defineKernel(affine, {
+      algorithm: "with more scratch than the pool keeps",
+      scratch: { sums: () => 17 * 2 ** 20 }, // numbers; the pool keeps 64 MiB
+      binds: ["x", "sums", "y"],
+      workgroups: ({ rows }) => rows,
+      source: () => wgsl`
+        @compute @workgroup_size(1)
+        fn main(@builtin(workgroup_id) group: vec3u) {
+          sums[group.x] = x[group.x];
+          y[group.x] = sums[group.x] * dims.factor;
+        }
+      `,
+    });
+    const fresh = await openSoftware({ kernels: [large] });
+    using x = fresh.tensor([1, 2, 3]);
+    using y = affine({ x }, { factor: 2 }).y; // its pipeline is not compiled yet, so the queue stops in between
+    expect([...(await y.data())]).toEqual([2, 4, 6]);
+    fresh.dispose();
+  });
+
   test("resolves finish() when everything is done, also when nothing is", async () => {
     await device.finish();
     using x = device.tensor([1]);

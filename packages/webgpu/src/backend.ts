@@ -142,10 +142,12 @@ export class WebGpuBackend implements Backend {
     }
     for (const piece of chosen.pieces) {
       const plan = this.#plan(chosen.kernel, chosen.context, piece);
-      for (const { op, pipeline, bind, groups } of this.#bind(call.op.name, plan, piece, this.#pool)) {
+      const { dispatches, giveBack } = this.#bind(call.op.name, plan, piece, this.#pool);
+      for (const { op, pipeline, bind, groups } of dispatches) {
         const record = (compiled: GPUComputePipeline) => this.#queue.dispatch(op, compiled, bind, groups);
         this.#queue.push(op, () => (pipeline.compiled ? record(pipeline.compiled) : pipeline.ready.then(record)));
       }
+      giveBack();
     }
     return "kernel";
   }
@@ -167,7 +169,9 @@ export class WebGpuBackend implements Backend {
         const key = planKey(kernel, context, piece);
         const plan = plans.get(key) ?? makePlan(this.#device, this.#pipelines, kernel, context, piece);
         plans.set(key, plan);
-        return this.#bind(call.op.name, plan, piece, scratch);
+        const { dispatches, giveBack } = this.#bind(call.op.name, plan, piece, scratch);
+        giveBack();
+        return dispatches;
       });
     });
     return recordSteps(steps, this.#queue, () => {
@@ -199,15 +203,17 @@ export class WebGpuBackend implements Backend {
     return undefined;
   }
 
-  /** The dispatches of a piece. What it works in goes back to the pool, for whatever comes later in the queue. */
-  #bind(op: string, { steps, uniform, scratch }: Plan, { tensors }: Piece, pool: BufferPool): Dispatch[] {
+  /**
+   * The dispatches of a piece. What they work in goes back to the pool by `giveBack`, for whatever comes later in the queue:
+   * to be called once they are in it themselves, as a pool that has enough destroys the buffer in its turn.
+   */
+  #bind(op: string, { steps, uniform, scratch }: Plan, { tensors }: Piece, pool: BufferPool) {
     const borrowed = [...scratch].map(([tensor, length]) => ({ tensor, length, buffer: pool.acquire(length) }));
     for (const { tensor, buffer, length } of borrowed) tensors.set(tensor, { buffer, offset: 0, length });
     this.#notePeak(borrowed.reduce((bytes, { length }) => bytes + length, 0));
-    for (const { buffer } of borrowed) pool.release(buffer);
-    return steps
+    const dispatches = steps
       .filter(({ groups }) => groups[0] > 0)
-      .map(({ pipeline, binds, groups, bindGroups }) => {
+      .map(({ pipeline, binds, groups, bindGroups }): Dispatch => {
         const spans = binds.map(({ name, uniform }) => {
           const span = tensors.get(name)!;
           // a uniform is made of vectors of four numbers, and so is the room in a buffer
@@ -216,6 +222,10 @@ export class WebGpuBackend implements Backend {
         const bind = (device: GPUDevice) => bindGroups.get(device, op, pipeline.layout, uniform, spans);
         return { op, pipeline, bind, groups };
       });
+    const giveBack = () => {
+      for (const { buffer } of borrowed) pool.release(buffer);
+    };
+    return { dispatches, giveBack };
   }
 
   /** `scratch` bytes are held for as long as a kernel runs. */
