@@ -2,6 +2,7 @@ import type { Device } from "@elapid/tensor";
 import {
   AdamW,
   evaluateAccuracy,
+  isUndecayed,
   train,
   wsdSchedule,
   type Batch,
@@ -38,13 +39,19 @@ export interface Learned {
   readonly curve: readonly { readonly step: number; readonly loss: number; readonly accuracy: number }[];
 }
 
+/** The systems of S4D learn more slowly than what is around them, as in the official code. */
+const groups = [
+  { has: (name: string) => /\.kernel\.(logDt|logAReal|AImag)$/.test(name), weightDecay: 0, lrScale: 0.1 },
+  { has: isUndecayed, weightDecay: 0 },
+];
+
 /** Trains a model and tests it as it goes. */
 export async function learn(options: LearnOptions): Promise<Learned> {
   const { model, data, test, steps, lr, weightDecay = 0.01, enough = Infinity, minutes = Infinity, progress } = options;
   const { every = Math.ceil(steps / 10) } = options;
   const start = performance.now();
   const seconds = () => (performance.now() - start) / 1000;
-  using optimiser = new AdamW(model.parameters(), { weightDecay, beta2: 0.99 });
+  using optimiser = new AdamW(model.parameters(), { weightDecay, beta2: 0.99, groups });
   const schedule = wsdSchedule({ peak: lr, steps, warmup: Math.ceil(steps / 20) });
   const curve: { step: number; loss: number; accuracy: number }[] = [];
   const endOf = (accuracy: number): Learned["end"] | undefined => {

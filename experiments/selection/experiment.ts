@@ -39,7 +39,7 @@ const sizes = {
     ],
     dModel: 64,
     dState: 16,
-    batch: 16,
+    batch: 8,
     tested: 64,
     steps: 8000,
     every: 50,

@@ -47,16 +47,17 @@ export function settingsByName<Settings>(
   return new Map([...parameters].map(([name, parameter]) => [name, of(name, parameter)]));
 }
 
+/** What makes up the systems of Mamba and S4D, by the names of their fields. */
+const SYSTEM = ["deltaBias", "logA", "D", "logDt", "logAReal", "AImag"];
+
 /**
- * Whether a parameter is left out of weight decay, as is usual for Mamba: biases, norms, and `A` and `D`, which the
- * official code marks `_no_weight_decay`.
+ * Whether a parameter is left out of weight decay, as is usual for Mamba and S4D: biases, norms, and of their systems `A`, `D` and
+ * the step size, as the official codes do.
  */
 export function isUndecayed(name: string): boolean {
   const path = name.split(".");
-  return (
-    ["bias", "deltaBias", "logA", "D"].includes(path[path.length - 1]) ||
-    path.some((segment) => /^norm(F|\d*)$/.test(segment))
-  );
+  const last = path[path.length - 1];
+  return last === "bias" || SYSTEM.includes(last) || path.some((segment) => /^norm(F|\d*)$/.test(segment));
 }
 
 /** The gradient of a parameter. */
