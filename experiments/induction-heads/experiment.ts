@@ -3,7 +3,7 @@ import { seeded } from "@elapid/nn";
 import { randomSource, type Device } from "@elapid/tensor";
 import type { Layers } from "@elapid/train";
 import { forSeeds, parameterCount } from "../learning/learn.ts";
-import { overSeeds, percent } from "../learning/seeds.ts";
+import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { learnInStages, type LearnedInStages } from "../learning/stages.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
@@ -81,7 +81,6 @@ interface Answer {
   readonly length: number;
   readonly sequences: number;
   readonly accuracy: number;
-  readonly microsecondsPerToken: number;
   /** What is carried to the next token, in bytes of a sequence. */
   readonly bytes: number;
 }
@@ -127,7 +126,6 @@ async function ask(device: Device, model: SequenceModel, length: number, piece: 
   const task = taskOf(length);
   let right = 0;
   let bytes = 0;
-  const start = performance.now();
   for (let done = 0; done < sequences; done += rows) {
     const { ids, labels } = batchOf(Array.from({ length: rows }, () => task.example(random)));
     let carried: Layers = model.blocks.map(() => ({}));
@@ -153,14 +151,7 @@ async function ask(device: Device, model: SequenceModel, length: number, piece: 
     for (const tensor of carried.flatMap((layer) => Object.values(layer))) tensor.dispose();
     for (let row = 0; row < rows; row++) if (found[row] === labels[(row + 1) * length - 1]) right++;
   }
-  const microseconds = 1000 * (performance.now() - start);
-  return {
-    length,
-    sequences,
-    accuracy: right / sequences,
-    microsecondsPerToken: microseconds / (sequences * length),
-    bytes,
-  };
+  return { length, sequences, accuracy: right / sequences, bytes };
 }
 
 export function report({ runs = [], answers = [] }: Partial<Measured>) {
@@ -170,8 +161,7 @@ export function report({ runs = [], answers = [] }: Partial<Measured>) {
     tables: [
       { name: "accuracy", rows: pivot(accuracies, ["length"], "model", percent) },
       { name: "memory", rows: pivot(costs, ["length"], "model", ({ bytes }) => bytes) },
-      { name: "time", rows: pivot(costs, ["length"], "model", (row) => row.microsecondsPerToken) },
-      { name: "runs", rows: runs.map(({ end, ...rest }) => ({ ...rest, end })) },
+      { name: "runs", rows: untimed(runs) },
     ],
     figures: [
       {

@@ -1,3 +1,4 @@
+import type { Cell } from "../runner/experiment.ts";
 import { groups } from "../runner/table.ts";
 
 /** Middle and ends of what some seeds gave. */
@@ -30,4 +31,9 @@ export function percent({ median, least, most }: Spread): string {
 /** A number with the ends of its seeds. */
 export function between({ median, least, most }: Spread, digits = 3): string {
   return `${median.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
+/** Rows as a table shows them, but for the seconds, which tell of what else the machine did. */
+export function untimed<R extends object>(rows: readonly R[]): Record<string, Cell>[] {
+  return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== "seconds")));
 }

@@ -1,6 +1,6 @@
 import { seeded } from "@elapid/nn";
 import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
-import { overSeeds, percent } from "../learning/seeds.ts";
+import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
@@ -98,19 +98,17 @@ async function openSignals({ preset, data, progress }: ExperimentOptions) {
 
 export function report({ runs = [], curves = [] }: Partial<Measured>) {
   const accuracies = overSeeds(runs, ["model", "parameters"], ({ accuracy }) => accuracy);
-  const seconds = overSeeds(runs, ["model"], (each) => each.seconds / each.steps);
   return {
     tables: [
       {
         name: "accuracy",
-        rows: accuracies.map((row, i) => ({
+        rows: accuracies.map((row) => ({
           model: row.model,
           parameters: row.parameters,
           "accuracy (%)": percent(row),
-          "ms a step": 1000 * seconds[i].median,
         })),
       },
-      { name: "runs", rows: runs.map(({ end, ...rest }) => ({ ...rest, end })) },
+      { name: "runs", rows: untimed(runs) },
     ],
     figures: [
       {

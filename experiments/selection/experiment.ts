@@ -1,7 +1,7 @@
 import { seeded } from "@elapid/nn";
 import type { Device } from "@elapid/tensor";
 import { forSeeds, parameterCount } from "../learning/learn.ts";
-import { overSeeds, percent } from "../learning/seeds.ts";
+import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { learnInStages, type LearnedInStages } from "../learning/stages.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
@@ -111,7 +111,7 @@ export function report({ runs = [], curves = [] }: Partial<Measured>) {
     tables: [
       { name: "accuracy", rows: pivot(accuracies, ["model"], "task", percent) },
       { name: "steps", rows: pivot(steps, ["model"], "task", ({ median }) => median) },
-      { name: "runs", rows: runs.map((row) => ({ ...row })) },
+      { name: "runs", rows: untimed(runs) },
     ],
     figures: [
       {

@@ -3,7 +3,7 @@ import { seeded, type Init } from "@elapid/nn";
 import { evaluateAccuracy } from "@elapid/train";
 import { forSeeds, parameterCount } from "../learning/learn.ts";
 import { learnInStages, testBatches, type LearnedInStages } from "../learning/stages.ts";
-import { between, overSeeds, percent } from "../learning/seeds.ts";
+import { between, overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { stacks, type StackKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
@@ -193,7 +193,7 @@ export function report({ text = [], runs = [], answers = [] }: Partial<Measured>
       },
       { name: "recall", rows: pivot(of("recall"), ["count"], "model", percent) },
       { name: "copying", rows: pivot(of("copying"), ["count"], "model", percent) },
-      { name: "runs", rows: runs.map(({ end, ...rest }) => ({ ...rest, end })) },
+      { name: "runs", rows: untimed(runs) },
     ],
     figures: [
       figure("recall", "recall", "Share of keys whose value is recalled, against the number of pairs.", "pairs"),
