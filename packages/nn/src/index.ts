@@ -31,5 +31,6 @@ export {
   type PositionEmbeddingState,
 } from "./position-embedding.ts";
 export { S4DMixer, type S4DMixerInput, type S4DMixerState } from "./s4d-mixer.ts";
+export { S4, S4Kernel, type S4Config, type S4State } from "./s4.ts";
 export { S4D, S4DKernel, type S4DConfig, type S4DState } from "./s4d.ts";
 export { LayerNorm, RmsNorm, type Norm } from "./norm.ts";

@@ -21,6 +21,8 @@ export { ltiScan } from "./lti/lti-scan.ts";
 export { hippoNplr, type NormalPlusLowRank } from "./lti/nplr.ts";
 export type { Rule } from "./lti/rules.ts";
 export { s4dInit, type DiagonalSystem, type S4dInit } from "./lti/s4d-init.ts";
+export { s4Kernel } from "./s4/s4-kernel.ts";
+export { s4Scan } from "./s4/s4-scan.ts";
 export { s4dKernel } from "./lti/s4d-kernel.ts";
 export { ssmKernelDiag } from "./lti/ssm-kernel-diag.ts";
 export type { ScanOptions } from "./associative-scan/axis.ts";

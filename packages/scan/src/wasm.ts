@@ -18,6 +18,7 @@ import { gruBackwardKernel } from "./gru/gru.backward.wasm.ts";
 import { gruForward } from "./gru/gru.wasm.ts";
 import { rnnBackwardKernels } from "./rnn/rnn.backward.wasm.ts";
 import { rnnForward } from "./rnn/rnn.wasm.ts";
+import { s4Kernels } from "./s4/s4.wasm.ts";
 import { ssdBackwardKernel } from "./ssd/ssd.backward.wasm.ts";
 import { ssdChunkedBackward } from "./ssd/ssd.chunked.backward.wasm.ts";
 import { ssdKernels } from "./ssd/ssd.wasm.ts";
@@ -45,4 +46,5 @@ export const kernels = [
   ...rnnBackwardKernels,
   gruForward,
   gruBackwardKernel,
+  ...s4Kernels,
 ];
