@@ -44,7 +44,7 @@ const [, OWN, ALL] = [0, 1, 2];
 
 /** One step after the other; the other lanes have nothing to do. */
 // oxlint-disable-next-line require-yield -- no barrier is what is special about it
-export function* serial(lane: Lane, { a, b, h }: ScanMemory): ReturnType<Algorithm> {
+function* serial(lane: Lane, { a, b, h }: ScanMemory): ReturnType<Algorithm> {
   if (lane.index > 0) return;
   lane.joined(walk(a, b, h, 0, a.length, 0));
 }
@@ -53,7 +53,7 @@ export function* serial(lane: Lane, { a, b, h }: ScanMemory): ReturnType<Algorit
  * Hillis and Steele 1986: in round `r` every step is joined with the piece that ends `2^r` steps before it. After
  * `log2(time)` rounds every piece begins at 0. Few rounds, but each of them touches every step.
  */
-export function* hillisSteele(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
+function* hillisSteele(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
   const time = a.length;
   const [begin, end] = share(lane, time);
   const size = scratch.length / 4;
@@ -78,7 +78,7 @@ export function* hillisSteele(lane: Lane, { a, b, h, scratch }: ScanMemory): Ret
  * Blelloch 1990: up a binary tree, pairs are joined to pieces twice as long; down it, every node learns the state in front
  * of it. Twice the rounds of Hillis and Steele, and a join for each node instead of one for each step and round.
  */
-export function* blelloch(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
+function* blelloch(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
   const time = a.length;
   const size = scratch.length / 4; // a power of two; steps behind the last leave the state as it is
   const [treeA, treeB, before] = [0, 1, 2].map((i) => scratch.subarray(i * size, (i + 1) * size));
@@ -122,7 +122,7 @@ export function* blelloch(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnT
  * Reduce, then scan: every lane joins its part of the sequence to one pair; the states at the borders follow; every lane
  * walks its part from the right state. Two barriers however long the sequence, two reads and one write of each step.
  */
-export function* reduceThenScan(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
+function* reduceThenScan(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
   const [begin, end] = share(lane, a.length);
   const [decay, state] = reduce(a, b, begin, end);
   scratch[3 * lane.index] = decay;
@@ -138,7 +138,7 @@ export function* reduceThenScan(lane: Lane, { a, b, h, scratch }: ScanMemory): R
  * Chunked, as the Mamba-2 paper cuts a sequence: every lane walks its part as if nothing came before; the states at the
  * borders follow; every lane adds what came before, faded. As many barriers, but each step is written twice.
  */
-export function* chunked(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
+function* chunked(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnType<Algorithm> {
   const [begin, end] = share(lane, a.length);
   const fade = scratch.subarray(3 * lane.count, 3 * lane.count + a.length);
   let [decay, state] = [1, 0];
@@ -165,7 +165,7 @@ export function* chunked(lane: Lane, { a, b, h, scratch }: ScanMemory): ReturnTy
  * of its tile, looks back over the tiles before until one knows the state behind it, tells the state behind its own,
  * and walks the tile while that is in the cache. No barrier; memory is read and written once.
  */
-export function* lookBack(lane: Lane, { a, b, h, scratch, flags }: ScanMemory): ReturnType<Algorithm> {
+function* lookBack(lane: Lane, { a, b, h, scratch, flags }: ScanMemory): ReturnType<Algorithm> {
   const time = a.length;
   for (;;) {
     const tile = Atomics.add(flags, NEXT_TILE, 1);
