@@ -2,23 +2,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { DeviceKind } from "@elapid/tensor";
 import { openDevice } from "elapid";
-import type { Experiment } from "./runner/experiment.ts";
+import { experiments } from "./registry.ts";
 import { markdown } from "./runner/page.ts";
 import { study } from "./runner/study.ts";
-
-/** Every experiment; a new one is a line here. */
-const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
-  ablations: () => import("./ablations/experiment.ts"),
-  "cost-of-attention": () => import("./cost-of-attention/experiment.ts"),
-  "hardware-aware": () => import("./hardware-aware/experiment.ts"),
-  "hippo-memory": () => import("./hippo-memory/experiment.ts"),
-  "induction-heads": () => import("./induction-heads/experiment.ts"),
-  "not-text": () => import("./not-text/experiment.ts"),
-  "parallel-scan": () => import("./parallel-scan/experiment.ts"),
-  "parallel-training": () => import("./parallel-training/experiment.ts"),
-  selection: () => import("./selection/experiment.ts"),
-  transformers: () => import("./transformers/experiment.ts"),
-};
 
 const devices: readonly DeviceKind[] = ["wasm", "webgpu", "host"];
 
