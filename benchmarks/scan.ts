@@ -154,8 +154,9 @@ function modelSizes(op: string): Readonly<Record<string, number>> {
   const rows = { batchB: batch, timeB: time, groupsB: 1, batchC: batch, timeC: time, groupsC: 1 };
   const heads = { heads: inner / 64, headDim: 64, groups: 1, rank: 1, pairs: 32 };
   const states = /^(ssd|mamba3)/.test(op) ? 128 : /^(lti|s4d|ssm|discretize)/.test(op) ? 32 : state;
+  const recurrent = { hidden: inner, gates: 3 * inner };
   const others = { outer: batch, part: 1, width: 4, window: 3, taps: time, complex: 2, parts: 2 };
-  return { batch, time, inner, state: states, ...rows, ...heads, ...others };
+  return { batch, time, inner, state: states, ...rows, ...heads, ...recurrent, ...others };
 }
 
 /** Bytes that every kernel on WebGPU moves for an element of its largest tensor, beside the least possible. */

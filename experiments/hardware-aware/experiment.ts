@@ -26,7 +26,7 @@ const forms: Readonly<Record<string, ScanForm>> = {
 };
 
 const ROUNDS = 3;
-const lengths = { small: [8, 9, 10, 11], large: [8, 9, 10, 11, 12, 13, 14] };
+const lengths = { small: [8, 9, 10, 11], large: [8, 9, 10, 11, 12, 13] };
 const passes = ["forward", "forward + backward"] as const;
 
 /** One layer with 256 channels and 16 states each. */
