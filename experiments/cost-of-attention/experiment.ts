@@ -132,6 +132,7 @@ export function report({ costs = [] }: Partial<Measured>) {
   const rows = costs.map((row) => ({
     ...row,
     microseconds: (1000 * row.milliseconds) / (row.work === "prefill" ? row.length : 1),
+    panel: row.work === "prefill" ? "a text, read at once" : "the next token",
     peakMiB: (row.peak ?? 0) / 2 ** 20,
     stateKiB: row.state / 2 ** 10,
   }));
@@ -161,7 +162,7 @@ export function report({ costs = [] }: Partial<Measured>) {
           x: length,
           y: { key: "microseconds", label: "time a token (µs)", type: "log" },
           series: "layer",
-          panels: "work",
+          panels: "panel",
         }),
       },
       {
