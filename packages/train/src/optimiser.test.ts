@@ -1,4 +1,4 @@
-import { Embedding, MambaMixer, Module, RmsNorm, S4D, seeded } from "@elapid/nn";
+import { Embedding, MambaMixer, Module, RmsNorm, S4, S4D, seeded } from "@elapid/nn";
 import { Device, HostBackend } from "@elapid/tensor";
 import { expect, test } from "vitest";
 import { isUndecayed } from "./optimiser.ts";
@@ -7,6 +7,7 @@ class Both extends Module {
   readonly embedding: Embedding;
   readonly norm: RmsNorm;
   readonly mamba: MambaMixer;
+  readonly s4: S4;
   readonly s4d: S4D;
 
   constructor(device: Device) {
@@ -15,6 +16,7 @@ class Both extends Module {
     this.embedding = new Embedding(4, 4, init);
     this.norm = new RmsNorm(4, init);
     this.mamba = new MambaMixer({ dModel: 4, dInner: 8, dState: 2, dConv: 4, dtRank: 1 }, init);
+    this.s4 = new S4({ dModel: 4, dState: 4 }, init);
     this.s4d = new S4D({ dModel: 4, dState: 4 }, init);
   }
 }
@@ -28,6 +30,13 @@ test("norms, biases and the systems of Mamba and S4D do not decay, all else does
     "mamba.deltaProj.bias",
     "mamba.logA",
     "norm.weight",
+    "s4.D",
+    "s4.kernel.AImag",
+    "s4.kernel.B",
+    "s4.kernel.P",
+    "s4.kernel.logAReal",
+    "s4.kernel.logDt",
+    "s4.outputLinear.bias",
     "s4d.D",
     "s4d.kernel.AImag",
     "s4d.kernel.logAReal",
@@ -41,6 +50,8 @@ test("norms, biases and the systems of Mamba and S4D do not decay, all else does
     "mamba.inProj.weight",
     "mamba.outProj.weight",
     "mamba.xProj.weight",
+    "s4.kernel.C",
+    "s4.outputLinear.weight",
     "s4d.kernel.C",
     "s4d.outputLinear.weight",
   ]);

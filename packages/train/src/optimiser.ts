@@ -47,8 +47,8 @@ export function settingsByName<Settings>(
   return new Map([...parameters].map(([name, parameter]) => [name, of(name, parameter)]));
 }
 
-/** What makes up the systems of Mamba and S4D, by the names of their fields. */
-const SYSTEM = ["deltaBias", "logA", "D", "logDt", "logAReal", "AImag"];
+/** What makes up the systems of Mamba, S4D and S4, by the names of their fields. */
+const SYSTEM = ["deltaBias", "logA", "D", "logDt", "logAReal", "AImag", "P", "B"];
 
 /**
  * Whether a parameter is left out of weight decay, as is usual for Mamba and S4D: biases, norms, and of their systems `A`, `D` and
