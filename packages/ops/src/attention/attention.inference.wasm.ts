@@ -1,6 +1,12 @@
 import { ropeAnglesKernel, ropeKernel } from "../rope/rope.wasm.ts";
 import { attentionPlacesKernel } from "./attention.places.wasm.ts";
-import { attentionKernel } from "./attention.wasm.ts";
+import { attentionKernel, attentionTiledKernel } from "./attention.wasm.ts";
 
 /** The WebAssembly kernels that running a layer of attention needs. */
-export const attentionKernels = [attentionKernel, attentionPlacesKernel, ropeKernel, ropeAnglesKernel];
+export const attentionKernels = [
+  attentionTiledKernel,
+  attentionKernel,
+  attentionPlacesKernel,
+  ropeKernel,
+  ropeAnglesKernel,
+];

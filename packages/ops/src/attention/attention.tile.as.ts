@@ -1,9 +1,10 @@
-/** What the forward and the backward kernel of attention share: four rows at a time beside a tile of a stream of others. */
+/** What the kernels of attention share: rows, four at a time or in panels of eight, beside a tile of a stream of others. */
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
+import { COLUMNS } from "../../../wasm/src/snippets/product.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
 
-/** Elements of the stream whose weights stand in scratch at once, 16 bytes each. */
+/** Elements of a tile that pass four rows. */
 export const TILE: i32 = 64;
 
 /** The products of four rows with one, a lane each. */
@@ -68,4 +69,39 @@ export function scaleBy(x: usize, size: i32, by: f32): void {
 export function place(row: i32, rows: i32, b: i32, g: i32, queries: i32, heads: i32, share: i32): i32 {
   const r = min(row, rows - 1);
   return (b * queries + r / share) * heads + g * share + r % share;
+}
+
+/** Elements of a tile that pass panels of eight rows, a multiple of the six rows of a product. */
+export const SPAN: i32 = 48;
+
+// Of a panel is noted, each in eight places: where what a row sees of the stream begins, and where it ends.
+export const BEGIN: i32 = 0;
+export const LIMIT: i32 = 8;
+
+/** A row as a column of a panel, `scale` times as large. */
+@inline
+export function packRow(from: usize, size: i32, scale: f32, to: usize): void {
+  for (let d = 0; d < size; d++) store<f32>(at(to, d * COLUMNS), scale * load<f32>(at(from, d)));
+}
+
+/** Adds the values that rows see, each times its weight: as a product would, but for those that they do not see. */
+export function addVisible(
+  weights: usize, size: i32, from: i32, mask: usize, book: usize, sum: usize, valueDim: i32, values: usize, stride: i32,
+): void {
+  for (let half = 0; half < COLUMNS; half += 4) {
+    const begins = v128.load(at(book, BEGIN + half));
+    const limits = v128.load(at(book, LIMIT + half));
+    for (let c = 0; c < valueDim; c++) {
+      let added = f32x4.splat(0);
+      for (let j = 0; j < size; j++) {
+        if (mask != 0 && load<i32>(at(mask, j)) == 0) continue;
+        const key = i32x4.splat(from + j);
+        const visible = v128.and(i32x4.gt_s(limits, key), i32x4.le_s(begins, key));
+        const value = v128.load_splat<f32>(at(values, j * stride + c));
+        added = v128.bitselect(madd(value, v128.load(at(weights, j * COLUMNS + half)), added), added, visible);
+      }
+      const place = at(sum, c * COLUMNS + half);
+      v128.store(place, f32x4.add(v128.load(place), added));
+    }
+  }
 }
