@@ -15,8 +15,10 @@ export interface ModelDescription {
   /** Tensors in the file, and their bytes by stored type. */
   readonly tensorCount: number;
   readonly storedBytes: Readonly<Partial<Record<StoredDType, number>>>;
-  /** Bytes that one sequence carries from token to token, however long it is. */
+  /** Bytes that one sequence carries from token to token, after the first. */
   readonly stateBytes: number;
+  /** Bytes more that it carries with each further token: keys and values of attention. */
+  readonly stateBytesPerToken: number;
   /** Bytes of the parameters on a device, by the type that their matrices would have there. */
   readonly memoryBytes: Readonly<Record<WeightDType, number>>;
 }
@@ -36,7 +38,9 @@ export async function describeModel(files: ModelFiles): Promise<ModelDescription
   const build = architecture.configure(readConfig(json, "config.json"));
   const model = build(blank(device));
   const parameters = [...model.parameters()];
-  const { layers } = model.forward(device.zeros([1, 1], "i32"), { logits: "none" });
+  const stateBytesAfter = (time: number) =>
+    new State(model.forward(device.zeros([1, time], "i32"), { logits: "none" }).layers, time).byteLength;
+  const stateBytes = stateBytesAfter(1);
 
   const { tensors } = await files.weights();
   const storedBytes: Partial<Record<StoredDType, number>> = {};
@@ -49,7 +53,8 @@ export async function describeModel(files: ModelFiles): Promise<ModelDescription
     parameterCount: parameters.reduce((sum, [, { size }]) => sum + size, 0),
     tensorCount: tensors.size,
     storedBytes,
-    stateBytes: new State(layers, 1).byteLength,
+    stateBytes,
+    stateBytesPerToken: stateBytesAfter(2) - stateBytes,
     memoryBytes: { f32: memory("f32"), f16: memory("f16"), bf16: memory("bf16"), q8: memory("q8"), q4: memory("q4") },
   };
 }

@@ -1,5 +1,9 @@
+import { join } from "node:path";
+import { languageModel, languageModelConfig, saveModel } from "@elapid/models";
+import { seeded } from "@elapid/nn";
+import { openDevice } from "elapid";
 import { expect, test } from "vitest";
-import { changedConfig, modelFolder } from "../testing/folder.ts";
+import { changedConfig, modelFolder, temporaryFolder } from "../testing/folder.ts";
 import { invoke } from "../testing/invoke.ts";
 
 test("describes the embedded model", async () => {
@@ -12,6 +16,7 @@ test("describes the embedded model", async () => {
     parameterCount: 1_400_256,
     tensorCount: 42,
     stateBytes: 4 * 384 * (16 + 3) * 4,
+    stateBytesPerToken: 0,
     memoryBytes: { f32: 4 * 1_400_256 },
   });
 });
@@ -26,6 +31,24 @@ test("prints a table for people", async () => {
   const { stdout } = await invoke(["inspect", "@elapid/stories"]);
   expect(stdout).toMatch(/^parameters +1,400,256$/m);
   expect(stdout).toMatch(/^state +114\.0 KiB a sequence$/m);
+});
+
+test("says how the state of a hybrid grows", async () => {
+  using device = await openDevice("host");
+  const config = {
+    vocabSize: 20,
+    dModel: 16,
+    blocks: ["mamba", { kind: "attention", nHeads: 4, nKvHeads: 2 }],
+  } as const;
+  const folder = join(temporaryFolder(), "model");
+  await saveModel(folder, languageModel(config, seeded(device, 1)), languageModelConfig(config));
+  const { stateBytes, stateBytesPerToken } = JSON.parse((await invoke(["inspect", folder, "--json"])).stdout);
+  // a key, a value and a mark a token; at the start two numbers, and the states of 32 channels of Mamba
+  expect(stateBytesPerToken).toBe(4 * (2 * 2 * 4 + 1));
+  expect(stateBytes).toBe(32 * (16 + 3) * 4 + stateBytesPerToken + 8);
+  expect((await invoke(["inspect", folder])).stdout).toMatch(
+    /^state +2\.4 KiB a sequence, and 68 B with each further token$/m,
+  );
 });
 
 test("refuses an architecture that it does not know, listing those it knows", async () => {

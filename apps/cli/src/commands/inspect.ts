@@ -28,16 +28,18 @@ function table({
   tensorCount,
   storedBytes,
   stateBytes,
+  stateBytesPerToken,
   memoryBytes,
 }: ModelDescription): string {
   const stored = Object.entries(storedBytes).map(([dtype, count]) => `${dtype} ${bytes(count)}`);
   const memory = Object.entries(memoryBytes).map(([dtype, count]) => `${dtype} ${bytes(count)}`);
+  const growth = stateBytesPerToken === 0 ? "" : `, and ${bytes(stateBytesPerToken)} with each further token`;
   return columns([
     ["model", name],
     ["architecture", modelType],
     ["parameters", grouped(parameterCount)],
     ["stored", `${tensorCount} tensors: ${stored.join(", ")}`],
-    ["state", `${bytes(stateBytes)} a sequence`],
+    ["state", `${bytes(stateBytes)} a sequence${growth}`],
     ["memory", memory.join(", ")],
   ]);
 }
