@@ -52,7 +52,7 @@ export function attentionPack(
 /**
  * Second pass: a unit is 64 rows, of queries and of the heads that share their keys, in panels of eight. Packed tiles of 48 keys pass
  * them; scores, weights and sums of a panel stand in scratch with a row in a lane, so that a softmax runs down the columns. Work
- * `2 · (headDim + valueDim)` for a query and a key; a tile is read once for 64 rows. Suits eight rows and more. A row's numbers do not
+ * `2 · (headDim + valueDim)` for a query and a key; a tile is read once for 64 rows. Suits eight queries and more, for the packing of keys and values to pay. A row's numbers do not
  * depend on those beside it.
  *
  * A weight of 0 takes nothing from a value, unless that is infinite or no number: then the tile is summed value by value.

@@ -33,10 +33,10 @@ const settings = ({ queries, keys, heads, kvHeads, headDim, valueDim }: Sizes, {
 const rowsOf = ({ queries, heads, kvHeads }: Sizes) => (queries * heads) / kvHeads;
 const upTo = (size: number, multiple: number) => Math.ceil(size / multiple) * multiple;
 
-/** Takes what has a panel of rows and more. */
+/** Takes eight queries and more: keys and values are packed for them. */
 export const attentionTiledKernel = defineKernel(attentionOp, {
   module: kernels,
-  suits: (dims) => rowsOf(dims) >= PANEL,
+  suits: ({ queries }) => queries >= PANEL,
   entry: "attentionPack",
   units: ({ batch, keys, kvHeads }) => batch * kvHeads * Math.ceil(keys / SPAN),
   cost: ({ headDim, valueDim }) => SPAN * (headDim + valueDim),
