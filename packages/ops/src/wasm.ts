@@ -5,6 +5,7 @@ import { crossEntropyBackwardKernel } from "./cross-entropy/cross-entropy.backwa
 import { activationBackwardKernels } from "./elementwise/activations.backward.wasm.ts";
 import { embeddingBackwardKernel } from "./embedding/embedding.backward.wasm.ts";
 import { layerNormBackwardKernel } from "./layer-norm/layer-norm.backward.wasm.ts";
+import { matmulNarrowBackwardKernels } from "./matmul/matmul.backward.narrow.wasm.ts";
 import { matmulBackwardKernels } from "./matmul/matmul.backward.wasm.ts";
 import { normKernel } from "./norm/norm.wasm.ts";
 import { optimiserKernels } from "./optimiser/optimiser.wasm.ts";
@@ -18,6 +19,7 @@ export const kernels = [
   ...inferenceKernels,
   ...activationBackwardKernels,
   ...matmulBackwardKernels,
+  ...matmulNarrowBackwardKernels,
   ...attentionKernels,
   attentionBackwardKernel,
   padKernel,

@@ -1,3 +1,4 @@
+import { weightDTypes } from "@elapid/tensor";
 import type { Kernel } from "@elapid/webgpu";
 import { attentionBackwardKernel } from "./attention/attention.backward.wgsl.ts";
 import { attentionKernels } from "./attention/attention.inference.wgsl.ts";
@@ -31,7 +32,7 @@ export const kernels: readonly Kernel[] = [
   sigmoidBackwardKernel,
   geluBackwardKernel,
   crossEntropyBackwardRows,
-  matmulInputGradientTiled,
+  ...weightDTypes.map(matmulInputGradientTiled),
   matmulWeightGradientTiled,
   embeddingBackwardChained,
   rmsNormBackwardRows,

@@ -1,6 +1,8 @@
-import { defineKernel, groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
+import type { WeightDType } from "@elapid/tensor";
+import { defineKernel, groupIndex, wgsl, type Kernel, type Wgsl } from "@elapid/webgpu";
 import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts";
 import { SUM_BLOCK } from "./matmul.block.ts";
+import { weightAt } from "./weight-at.wgsl.ts";
 
 /** A workgroup of 8 by 8 invocations computes a tile of 32 by 32, each invocation 4 by 4 of it. */
 const SIDE = 8;
@@ -88,25 +90,29 @@ function tiledProduct(sides: Wgsl): Wgsl {
 const tiles = (height: number, width: number): number => Math.ceil(height / TILE) * Math.ceil(width / TILE);
 
 /** `tiledProduct` of `dy` and the weights. Weights over several bindings add to `dx` part by part, in order. */
-export const matmulInputGradientTiled = defineKernel(matmulInputGradient, {
-  split: "weight",
-  along: "rows",
-  workgroups: ({ rows, in: inner }) => tiles(rows, inner),
-  source: () =>
-    tiledProduct(wgsl`
+export const matmulInputGradientTiled = (dtype: WeightDType): Kernel =>
+  defineKernel(matmulInputGradient, {
+    algorithm: `tiled ${dtype}`,
+    dtypes: { weight: dtype },
+    split: "weight",
+    along: "rows",
+    workgroups: ({ rows, in: inner }) => tiles(rows, inner),
+    source: () =>
+      tiledProduct(wgsl`
+      ${weightAt(dtype)}
       const leftAlongDepth = true;
       fn height() -> u32 { return dims.rows; }
       fn width() -> u32 { return dims.in; }
       fn depth() -> u32 { return dims.partCount; }
       fn left(r: u32, o: u32) -> f32 { return dy[r * dims.out + dims.partFirst + o]; }
-      fn right(o: u32, i: u32) -> f32 { return weight[o * dims.in + i]; }
+      fn right(o: u32, i: u32) -> f32 { return weightAt(o, i, dims.in); }
       fn before(r: u32, i: u32) -> f32 {
         if (dims.partFirst == 0) { return 0.0; }
         return dx[r * dims.in + i];
       }
       fn keep(r: u32, i: u32, total: f32) { dx[r * dims.in + i] = total; }
     `),
-});
+  });
 
 /**
  * `tiledProduct` of `dy`, transposed, and `x`. A gradient over several bindings is computed part by part; rows
