@@ -18,7 +18,7 @@ export interface LinearOptions {
 export class Linear extends Module {
   readonly weight: Tensor; // out in
   readonly bias: Tensor | undefined; // out
-  #adapter: ((weight: Tensor) => Tensor) | undefined;
+  #adapter: ((x: Tensor) => Tensor) | undefined;
 
   constructor(inDim: number, outDim: number, init: Init, options: LinearOptions = {}) {
     super();
@@ -28,17 +28,21 @@ export class Linear extends Module {
     this.bias = bias ? init([outDim], biasFill) : undefined;
   }
 
-  /** The weight that products use: its own, or what an adapter makes of it. */
-  get effectiveWeight(): Tensor {
-    return this.#adapter?.(this.weight) ?? this.weight;
-  }
-
-  /** From now on products use what `adapter` makes of the weight; `undefined` ends that. */
-  adapt(adapter: ((weight: Tensor) => Tensor) | undefined): void {
+  /** From now on outputs have added to them what `adapter` makes of `x`; `undefined` ends that. */
+  adapt(adapter: ((x: Tensor) => Tensor) | undefined): void {
     this.#adapter = adapter;
   }
 
   forward(x: Tensor): Tensor {
-    return matmul(x, this.effectiveWeight, this.bias);
+    return this.#adapted(x, matmul(x, this.weight, this.bias));
+  }
+
+  /** As `forward`, for what adds the bias itself. */
+  withoutBias(x: Tensor): Tensor {
+    return this.#adapted(x, matmul(x, this.weight));
+  }
+
+  #adapted(x: Tensor, y: Tensor): Tensor {
+    return this.#adapter === undefined ? y : y.add(this.#adapter(x));
   }
 }

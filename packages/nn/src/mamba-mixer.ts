@@ -1,4 +1,3 @@
-import { matmul } from "@elapid/ops";
 import { selectiveScan } from "@elapid/scan";
 import type { Tensor } from "@elapid/tensor";
 import { CausalConv1d } from "./causal-conv1d.ts";
@@ -88,10 +87,21 @@ export class MambaMixer extends Module {
     const [stream, z] = this.inProj.forward(x).split([dInner, dInner]);
     const { y: u, finalState: conv } = this.conv1d.forward({ x: stream, initialState: state?.conv, mask, seqIdx });
     const [rank, B, C] = this.xProj.forward(u).split([dtRank, dState, dState]);
-    const { effectiveWeight, bias } = this.deltaProj;
-    const delta = matmul(rank, effectiveWeight); // the scan adds the bias, before softplus
+    const delta = this.deltaProj.withoutBias(rank); // the scan adds it, before softplus
     const { y, finalState: ssm } = selectiveScan(
-      { u, delta, A: this.#rates.A, B, C, D: this.D, z, deltaBias: bias, initialState: state?.ssm, mask, seqIdx },
+      {
+        u,
+        delta,
+        A: this.#rates.A,
+        B,
+        C,
+        D: this.D,
+        z,
+        deltaBias: this.deltaProj.bias,
+        initialState: state?.ssm,
+        mask,
+        seqIdx,
+      },
       { deltaSoftplus: true },
     );
     return { y: this.outProj.forward(y), state: { conv, ssm } };

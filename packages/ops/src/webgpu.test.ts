@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { Device, sumRowsOp, type Tensor } from "@elapid/tensor";
+import { byteLength, Device, sumRowsOp, type Tensor } from "@elapid/tensor";
 import { expectClose } from "@elapid/testing";
 import { compileKernel, kernelVariants, openWebGpu } from "@elapid/webgpu";
 import { create } from "webgpu";
@@ -9,6 +9,7 @@ import { embeddingBackward } from "./embedding/embedding.backward.ts";
 import { embedding } from "./embedding/embedding.ts";
 import { layerNormBackward } from "./layer-norm/layer-norm.backward.ts";
 import { matmulInputGradient, matmulWeightGradient } from "./matmul/matmul.backward.ts";
+import { SUM_BLOCK } from "./matmul/matmul.block.ts";
 import { FEW_ROWS } from "./matmul/matmul.few-rows.wgsl.ts";
 import { matmul } from "./matmul/matmul.ts";
 import { rmsNormBackward } from "./rms-norm/rms-norm.backward.ts";
@@ -149,6 +150,14 @@ describe("tensors over several bindings", () => {
         run: (device: Device) => matmul(device.tensor(values(count * model, 2), [count, model]), weight(device)),
         limit: 8192,
       })),
+      {
+        name: `gradient through ${dtype}`,
+        run: (device: Device) => {
+          const dy = device.tensor(values(7 * vocab, 2), [7, vocab]);
+          return matmulInputGradient({ dy, weight: weight(device) }).dx;
+        },
+        limit: byteLength(dtype, [2 * SUM_BLOCK, model]),
+      },
     ];
   });
 

@@ -93,6 +93,8 @@ export interface GradientCall<I extends Specs, O extends Specs, A extends Attrib
   readonly outputs: OutputTensors<O>;
   /** Gradient of the loss by each output; absent where the loss does not depend on it. */
   readonly grads: { readonly [K in keyof O]?: Tensor | undefined };
+  /** Inputs whose gradient is asked for. That of another one may be left out, where it would cost something of its own. */
+  readonly wanted: ReadonlySet<keyof I & string>;
   readonly attributes: Widened<A>;
 }
 

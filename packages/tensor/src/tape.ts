@@ -84,9 +84,10 @@ export class Tape {
       held: present([...Object.values(call.inputs), ...Object.values(call.outputs)]),
       backward: (gradients) => {
         const grads = Object.fromEntries(Object.entries(outputs).map(([key, output]) => [key, gradients.of(output)]));
-        for (const [key, grad] of Object.entries(gradient({ ...call, grads } as never))) {
-          const input = inputs[key];
-          if (input !== undefined && grad !== undefined && this.follows(input)) gradients.add(input, grad);
+        const isFollowed = (key: string) => inputs[key] !== undefined && this.follows(inputs[key]);
+        const wanted = new Set(Object.keys(inputs).filter(isFollowed));
+        for (const [key, grad] of Object.entries(gradient({ ...call, grads, wanted } as never))) {
+          if (grad !== undefined && wanted.has(key)) gradients.add(inputs[key]!, grad);
         }
       },
     });

@@ -30,8 +30,3 @@ export async function readTensors(
   }
   return values;
 }
-
-/** A matrix of `rows` rows, turned. */
-export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
-  return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]);
-}

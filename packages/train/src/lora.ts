@@ -1,8 +1,8 @@
 import { openFile, openWeights } from "@elapid/loaders";
 import { Linear, type Module } from "@elapid/nn";
-import { matmul } from "@elapid/ops";
+import { matmul, matmulInputGradient } from "@elapid/ops";
 import { dispose, randomSource, type Tensor } from "@elapid/tensor";
-import { readTensors, transposed, writeTensors } from "./adapter-file.ts";
+import { readTensors, writeTensors } from "./adapter-file.ts";
 
 export interface LoraOptions {
   /** Width of the two factors. Default 8. */
@@ -17,13 +17,14 @@ export interface LoraOptions {
 
 interface Adapter {
   readonly linear: Linear;
-  readonly down: Tensor; // in rank
+  readonly down: Tensor; // rank in
   readonly up: Tensor; // out rank
 }
 
 /**
- * Low-rank adaptation (Hu et al. 2021): the weight of a projection becomes `W + alpha / rank · up · downᵀ`, and only the two
- * factors are trained. `up` starts with zeros, so that the model is at first what it was.
+ * Low-rank adaptation (Hu et al. 2021): a projection gives `x · Wᵀ + alpha / rank · x · downᵀ · upᵀ`, and only the two factors
+ * are trained. `up` starts with zeros, so that the model is at first what it was. Weights may be of any type; those of a
+ * model in q8 or q4 stay so (QLoRA, Dettmers et al. 2023), and the factors are float32.
  *
  * ```ts
  * const lora = new Lora(model, { rank: 8, has: (path) => /(inProj|outProj)$/.test(path) });
@@ -52,9 +53,9 @@ export class Lora {
       const [outDim, inDim] = shape;
       const bound = inDim ** -0.5;
       const start = Float32Array.from({ length: inDim * rank }, () => (2 * random.next() - 1) * bound);
-      const adapter = { linear, down: device.tensor(start, [inDim, rank]), up: device.zeros([outDim, rank]) };
+      const adapter: Adapter = { linear, down: device.tensor(start, [rank, inDim]), up: device.zeros([outDim, rank]) };
       this.#adapters.set(path, adapter);
-      linear.adapt((weight) => this.#adapted(weight, adapter));
+      linear.adapt((x) => this.#addition(x, adapter));
     }
     if (this.#adapters.size === 0) throw new RangeError("Cannot make Lora: no projection of the model was chosen");
   }
@@ -67,12 +68,24 @@ export class Lora {
     }
   }
 
-  /** Puts the products into the weights; the model is then as it was trained, and without adapters. */
+  /**
+   * Puts the products into the weights; the model is then as it was trained, and without adapters.
+   *
+   * @throws TypeError if a weight is not f32, and would be rounded once more; nothing has changed then.
+   */
   merge(): void {
-    for (const adapter of this.#adapters.values()) {
-      const { linear } = adapter;
-      linear.adapt(undefined);
-      linear.weight.assign(this.#adapted(linear.weight, adapter));
+    for (const [path, { linear }] of this.#adapters) {
+      const { dtype } = linear.weight;
+      if (dtype === "f32") continue;
+      throw new TypeError(
+        `Cannot merge LoRA: the weight of "${path}" is ${dtype} but f32 was needed; load the factors beside the model in f32`,
+      );
+    }
+    for (const { linear, down, up } of this.#adapters.values()) {
+      const { weight } = linear;
+      using _ = weight.device.scope();
+      const product = matmulInputGradient({ dy: up, weight: down }).dx; // up · down, `out in`
+      weight.assign(weight.add(this.#scaled(product)));
     }
     this.dispose();
   }
@@ -85,8 +98,7 @@ export class Lora {
     const tensors: [string, readonly number[], Float32Array][] = [];
     for (const [name, { down, up }] of this.#adapters) {
       const prefix = `base_model.model.${rename(name)}`;
-      const values = transposed((await down.data()) as Float32Array, down.shape[0], this.rank);
-      tensors.push([`${prefix}.lora_A.weight`, [this.rank, down.shape[0]], values]);
+      tensors.push([`${prefix}.lora_A.weight`, down.shape, (await down.data()) as Float32Array]);
       tensors.push([`${prefix}.lora_B.weight`, up.shape, (await up.data()) as Float32Array]);
     }
     await writeTensors(path, tensors, { format: "pt", r: String(this.rank), lora_alpha: String(this.alpha) });
@@ -101,15 +113,14 @@ export class Lora {
     const wanted = new Map<string, readonly number[]>();
     const prefixOf = (name: string) => `base_model.model.${rename(name)}`;
     for (const [name, { down, up }] of this.#adapters) {
-      wanted.set(`${prefixOf(name)}.lora_A.weight`, [this.rank, down.shape[0]]);
+      wanted.set(`${prefixOf(name)}.lora_A.weight`, down.shape);
       wanted.set(`${prefixOf(name)}.lora_B.weight`, up.shape);
     }
     const weights = await openWeights(await openFile(path));
     try {
       const values = await readTensors(weights, wanted);
       for (const [name, { down, up }] of this.#adapters) {
-        const rows = values.get(`${prefixOf(name)}.lora_A.weight`)!;
-        down.assign(down.device.tensor(transposed(rows, this.rank, down.shape[0]), down.shape));
+        down.assign(down.device.tensor(values.get(`${prefixOf(name)}.lora_A.weight`)!, down.shape));
         up.assign(up.device.tensor(values.get(`${prefixOf(name)}.lora_B.weight`)!, up.shape));
       }
     } finally {
@@ -131,9 +142,12 @@ export class Lora {
     this.dispose();
   }
 
-  #adapted(weight: Tensor, { down, up }: Adapter): Tensor {
-    const { device } = weight;
-    using scope = device.scope();
-    return scope.keep(weight.add(matmul(up, down).mul(device.full([], this.alpha / this.rank))));
+  #addition(x: Tensor, { down, up }: Adapter): Tensor {
+    using scope = x.device.scope();
+    return scope.keep(matmul(this.#scaled(matmul(x, down)), up));
+  }
+
+  #scaled(x: Tensor): Tensor {
+    return x.mul(x.device.full([], this.alpha / this.rank));
   }
 }

@@ -1,5 +1,5 @@
-import { Embedding, MambaMixer, Module, RmsNorm, seeded, type MambaMixerState } from "@elapid/nn";
-import type { Device, Tensor } from "@elapid/tensor";
+import { Embedding, MambaMixer, Module, RmsNorm, type Init, type MambaMixerState } from "@elapid/nn";
+import { randomSource, sizeOf, type Device, type Tensor, type WeightDType } from "@elapid/tensor";
 import type { Layers } from "./carried-state.ts";
 import { TokenBatches } from "./data.ts";
 import type { NextTokenOptions } from "./loss.ts";
@@ -10,9 +10,13 @@ export class TinyModel extends Module {
   readonly norm: RmsNorm;
   readonly mixer: MambaMixer;
 
-  constructor(device: Device, seed = 1, dState = 4) {
+  constructor(device: Device, seed = 1, dState = 4, dtype: WeightDType = "f32") {
     super();
-    const init = seeded(device, seed);
+    const random = randomSource(seed);
+    const init: Init = (shape, fill, role) => {
+      const values = Float32Array.from({ length: sizeOf(shape) }, (_, i) => fill(random, i));
+      return device.tensor(values, shape, role === "matrix" ? dtype : "f32");
+    };
     this.embedding = new Embedding(12, 8, init);
     this.norm = new RmsNorm(8, init);
     this.mixer = new MambaMixer({ dModel: 8, dInner: 16, dState, dConv: 4, dtRank: 1 }, init);

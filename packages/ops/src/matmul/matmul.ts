@@ -14,9 +14,9 @@ export const matmulOp = defineOp({
   inputs: { x: "... in", weight: weights("out in"), bias: optional("out") },
   outputs: { y: "... out" },
   reference: matmulReference,
-  gradient: ({ inputs: { x, weight, bias }, grads: { y: dy } }) => ({
-    x: dy && matmulInputGradient({ dy, weight }).dx,
-    weight: dy && weight.dtype === "f32" ? matmulWeightGradient({ dy, x }).dweight : undefined,
+  gradient: ({ inputs: { x, weight, bias }, grads: { y: dy }, wanted }) => ({
+    x: dy && wanted.has("x") ? matmulInputGradient({ dy, weight }).dx : undefined,
+    weight: dy && wanted.has("weight") ? matmulWeightGradient({ dy, x }).dweight : undefined,
     bias: dy && bias && sumRows(dy.reshape([-1, bias.size])),
   }),
 });
