@@ -17,7 +17,7 @@ export {
 } from "./init.ts";
 export { GroupRmsNorm, type GroupRmsNormOptions } from "./group-rms-norm.ts";
 export { Gru } from "./gru.ts";
-export { Linear, type LinearOptions } from "./linear.ts";
+export { Linear, type LinearAdapter, type LinearOptions } from "./linear.ts";
 export { MambaMixer, type MambaMixerConfig, type MambaMixerInput, type MambaMixerState } from "./mamba-mixer.ts";
 export { Mamba2Mixer, type Mamba2MixerConfig, type Mamba2MixerInput, type Mamba2MixerState } from "./mamba2-mixer.ts";
 export { Mamba3Mixer, type Mamba3MixerConfig, type Mamba3MixerInput, type Mamba3MixerState } from "./mamba3-mixer.ts";

@@ -14,11 +14,19 @@ export interface LinearOptions {
   readonly role?: Role;
 }
 
+/** What is added to a projection, whose own weight stays as it is. */
+export interface LinearAdapter {
+  /** To the outputs for `x`. */
+  outputs(x: Tensor): Tensor;
+  /** To the weight, for what multiplies by itself. */
+  weight(): Tensor;
+}
+
 /** `x · weightᵀ + bias`: maps `... in` to `... out`. */
 export class Linear extends Module {
   readonly weight: Tensor; // out in
   readonly bias: Tensor | undefined; // out
-  #adapter: ((x: Tensor) => Tensor) | undefined;
+  #adapter: LinearAdapter | undefined;
 
   constructor(inDim: number, outDim: number, init: Init, options: LinearOptions = {}) {
     super();
@@ -28,8 +36,13 @@ export class Linear extends Module {
     this.bias = bias ? init([outDim], biasFill) : undefined;
   }
 
-  /** From now on outputs have added to them what `adapter` makes of `x`; `undefined` ends that. */
-  adapt(adapter: ((x: Tensor) => Tensor) | undefined): void {
+  /** The weight with what an adapter adds, for recurrences, which multiply a state at a time. */
+  get effectiveWeight(): Tensor {
+    return this.#adapter === undefined ? this.weight : this.weight.add(this.#adapter.weight());
+  }
+
+  /** From now on products have added to them what `adapter` says; `undefined` ends that. */
+  adapt(adapter: LinearAdapter | undefined): void {
     this.#adapter = adapter;
   }
 
@@ -43,6 +56,6 @@ export class Linear extends Module {
   }
 
   #adapted(x: Tensor, y: Tensor): Tensor {
-    return this.#adapter === undefined ? y : y.add(this.#adapter(x));
+    return this.#adapter === undefined ? y : y.add(this.#adapter.outputs(x));
   }
 }

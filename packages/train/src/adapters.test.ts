@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFile, openWeights, writeSafetensors } from "@elapid/loaders";
-import { Dropout, DropoutChance } from "@elapid/nn";
-import { Device, HostBackend, type Tensor } from "@elapid/tensor";
+import { Dropout, DropoutChance, Gru, seeded } from "@elapid/nn";
+import { Device, HostBackend, sum, valueAndGrad, type Tensor } from "@elapid/tensor";
 import { expectClose } from "@elapid/testing";
 import { writeFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
@@ -92,6 +92,29 @@ test("LoRA beside q4 weights leaves them in q4, and is not merged into them", as
   expect(await weightsOf(model)).toEqual(weights);
   expect(() => lora.merge()).toThrow('Cannot merge LoRA: the weight of "mixer.inProj" is q4 but f32 was needed');
   expect(await evaluateLoss(model, data.inOrder())).toBe(trained);
+});
+
+test("LoRA of a recurrent layer goes into the weight that its state is multiplied with", async () => {
+  const { device } = start();
+  using layer = new Gru({ dModel: 4, dHidden: 6 }, seeded(device, 3));
+  const x = device.tensor(
+    Float32Array.from({ length: 20 }, (_, i) => Math.sin(i)),
+    [1, 5, 4],
+  );
+  const outputs = async () => (await layer.forward({ x }).y.data()) as Float32Array;
+  const lora = new Lora(layer, { rank: 2 });
+  const loss = () => sum(layer.forward({ x }).y);
+  const before = await outputs();
+  const { gradients } = valueAndGrad(loss, Object.fromEntries(lora.parameters()));
+  for (const [path, factor] of lora.parameters()) {
+    const learns = (await gradients[path].data()).some((value) => value !== 0);
+    expect(learns, path).toBe(path.endsWith("loraUp")); // down learns when up is no longer zero
+    if (learns) factor.assign(gradients[path]);
+  }
+  const adapted = await outputs();
+  expect(adapted).not.toEqual(before);
+  lora.merge();
+  expectClose(await outputs(), adapted, { relative: 1e-5, label: "y" });
 });
 
 test("LoRA takes the projections that are asked for, and names what does not fit", async () => {

@@ -1,6 +1,6 @@
 import { openFile, openWeights } from "@elapid/loaders";
 import { Linear, type Module } from "@elapid/nn";
-import { matmul, matmulInputGradient } from "@elapid/ops";
+import { matmul } from "@elapid/ops";
 import { dispose, randomSource, type Tensor } from "@elapid/tensor";
 import { readTensors, writeTensors } from "./adapter-file.ts";
 
@@ -55,7 +55,7 @@ export class Lora {
       const start = Float32Array.from({ length: inDim * rank }, () => (2 * random.next() - 1) * bound);
       const adapter: Adapter = { linear, down: device.tensor(start, [rank, inDim]), up: device.zeros([outDim, rank]) };
       this.#adapters.set(path, adapter);
-      linear.adapt((x) => this.#addition(x, adapter));
+      linear.adapt({ outputs: (x) => this.#outputs(x, adapter), weight: () => this.#weight(adapter) });
     }
     if (this.#adapters.size === 0) throw new RangeError("Cannot make Lora: no projection of the model was chosen");
   }
@@ -81,11 +81,9 @@ export class Lora {
         `Cannot merge LoRA: the weight of "${path}" is ${dtype} but f32 was needed; load the factors beside the model in f32`,
       );
     }
-    for (const { linear, down, up } of this.#adapters.values()) {
-      const { weight } = linear;
-      using _ = weight.device.scope();
-      const product = matmulInputGradient({ dy: up, weight: down }).dx; // up · down, `out in`
-      weight.assign(weight.add(this.#scaled(product)));
+    for (const { linear } of this.#adapters.values()) {
+      using scope = linear.weight.device.scope();
+      linear.weight.assign(scope.keep(linear.effectiveWeight));
     }
     this.dispose();
   }
@@ -142,9 +140,18 @@ export class Lora {
     this.dispose();
   }
 
-  #addition(x: Tensor, { down, up }: Adapter): Tensor {
+  #outputs(x: Tensor, { down, up }: Adapter): Tensor {
     using scope = x.device.scope();
     return scope.keep(matmul(this.#scaled(matmul(x, down)), up));
+  }
+
+  #weight({ down, up }: Adapter): Tensor {
+    const { device, shape } = down;
+    const inDim = shape[1];
+    using scope = device.scope();
+    const identity = Float32Array.from({ length: inDim * inDim }, (_, i) => (i % (inDim + 1) === 0 ? 1 : 0));
+    const turned = matmul(device.tensor(identity, [inDim, inDim]), down); // in rank, exactly
+    return scope.keep(this.#scaled(matmul(up, turned)));
   }
 
   #scaled(x: Tensor): Tensor {
