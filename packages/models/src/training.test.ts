@@ -57,6 +57,6 @@ describe.each(Object.entries(configs))("%s", (type, config) => {
       valueAndGrad(() => sum(model.forward(ids, { recompute }).logits!), Object.fromEntries(model.parameters()));
       return device.peakBytes - live;
     };
-    expect(await peakOf(true)).toBeLessThan(0.6 * (await peakOf(false)));
+    expect(await peakOf(true)).toBeLessThan(0.75 * (await peakOf(false)));
   });
 });

@@ -67,6 +67,26 @@ describe("valueAndGrad", () => {
     expect(host.liveBytes).toBe(live + value.byteLength + gradients.x.byteLength);
   });
 
+  test("lets go of what no gradient reads", async () => {
+    using host = device();
+    const x = host.tensor(new Float32Array(1000).fill(1));
+    const live = host.liveBytes;
+    const { gradients } = valueAndGrad(
+      () => {
+        let y = x.add(x);
+        for (let i = 0; i < 50; i++) {
+          using before = y;
+          y = before.add(x);
+        }
+        using scope = host.scope();
+        return scope.keep(sum(y));
+      },
+      { x },
+    );
+    expect((await numbers(gradients.x))[0]).toBe(52);
+    expect(host.peakBytes - live).toBeLessThan(10 * x.byteLength);
+  });
+
   test("refuses a result of several numbers, an op without a gradient, and nesting", () => {
     using host = device();
     const x = host.tensor([1, 2]);

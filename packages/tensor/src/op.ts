@@ -126,6 +126,8 @@ export interface OpDefinition<I extends Specs, O extends Specs, A extends Attrib
    * An op without it cannot be differentiated through.
    */
   readonly gradient?: (call: GradientCall<I, O, A>) => { readonly [K in FloatKeys<I>]: Tensor | undefined };
+  /** Tensors whose values the gradient reads, which are kept until then; of others it reads the shape. Default: all. */
+  readonly keeps?: readonly ((keyof I & string) | (keyof O & string))[];
 }
 
 /** One input or output of an op, parsed. */
@@ -150,6 +152,7 @@ export interface AnyOp {
   readonly check: ((dims: never, attributes: never, given: ReadonlySet<string>) => void) | undefined;
   readonly reference: (call: never) => void;
   readonly gradient: ((call: never) => Readonly<Record<string, Tensor | undefined>>) | undefined;
+  readonly keeps: readonly string[] | undefined;
 }
 
 /** An op: call it with tensors by name. */
@@ -173,7 +176,7 @@ export interface Op<I extends Specs, O extends Specs, A extends Attributes> exte
 export function defineOp<const I extends Specs, const O extends Specs, A extends Attributes = Record<never, never>>(
   definition: OpDefinition<I, O, A>,
 ): Op<I, O, A> {
-  const { name, derive, check, reference, gradient } = definition;
+  const { name, derive, check, reference, gradient, keeps } = definition;
   const op = (inputs: InputTensors<I>, attributes?: Partial<Widened<A>>): OutputTensors<O> =>
     runOp(
       op as unknown as AnyOp,
@@ -189,6 +192,7 @@ export function defineOp<const I extends Specs, const O extends Specs, A extends
     check,
     reference,
     gradient,
+    keeps,
   }) as unknown as Op<I, O, A>;
 }
 

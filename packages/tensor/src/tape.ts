@@ -78,10 +78,13 @@ export class Tape {
     if (gradient === undefined) throw new TypeError(`Cannot differentiate through "${name}": it has no gradient`);
     for (const output of Object.values(outputs)) this.#followed.add(output);
     if (this.#entries === undefined) return;
-    const call = { inputs: holdAll(inputs), outputs: holdAll(outputs), attributes };
+    const isKept = (key: string) => op.keeps === undefined || op.keeps.includes(key);
+    const kept = { inputs: holdAll(inputs, isKept), outputs: holdAll(outputs, isKept) };
+    // of the others, which may be gone by then, a gradient asks the shape
+    const call = { inputs: { ...inputs, ...kept.inputs }, outputs: { ...outputs, ...kept.outputs }, attributes };
     this.#entries.push({
       outputs: Object.values(outputs),
-      held: present([...Object.values(call.inputs), ...Object.values(call.outputs)]),
+      held: present([...Object.values(kept.inputs), ...Object.values(kept.outputs)]),
       backward: (gradients) => {
         const grads = Object.fromEntries(Object.entries(outputs).map(([key, output]) => [key, gradients.of(output)]));
         const isFollowed = (key: string) => inputs[key] !== undefined && this.follows(inputs[key]);
@@ -166,8 +169,10 @@ export class Tape {
   }
 }
 
-function holdAll(tensors: Tensors): Record<string, Tensor> {
-  const entries = Object.entries(tensors).flatMap(([name, tensor]) => (tensor ? [[name, tensor.hold()] as const] : []));
+function holdAll(tensors: Tensors, isKept: (name: string) => boolean = () => true): Record<string, Tensor> {
+  const entries = Object.entries(tensors).flatMap(([name, tensor]) =>
+    tensor && isKept(name) ? [[name, tensor.hold()] as const] : [],
+  );
   return Object.fromEntries(entries);
 }
 

@@ -269,7 +269,7 @@ test("names what does not fit, and leaves what is there", async () => {
     [other("--data", binary), 1, "it is not UTF-8 text"],
     [other("--data", data, "--time", "100000"), 1, "a sequence of 100000 does not fit"],
     [other("--data", data, "--tokenizer", folder), 1, "Cannot read tokenizer"],
-    [other(...settings, "--kind", "mamba2", "--head-dim", "5"), 1, "head_dim"],
+    [other(...settings, "--kind", "mamba2", "--head-dim", "5"), 2, "--head-dim is 5 but a divisor of"],
   ] as const) {
     const outcome = await invoke(given);
     expect({ ...outcome, given }).toMatchObject({ exitCode, stderr: expect.stringContaining(message) });

@@ -94,7 +94,7 @@ export class Session {
         const first = this.optimiser.stepCount;
         await this.#train(first + MEASURED, signal, enough);
         const each = (performance.now() - start) / 60_000 / MEASURED;
-        this.notes.steps = first + Math.max(MEASURED, Math.round(settings.minutes! / each));
+        this.notes.steps = first + Math.max(MEASURED + 1, Math.round(settings.minutes! / each));
       }
       await this.#train(this.notes.steps, signal, enough);
     } catch (error) {

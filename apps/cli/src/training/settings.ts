@@ -136,6 +136,9 @@ export async function resolveSettings(given: GivenSettings, config: string | und
     throw new UsageError(`--eval-split is ${merged.evalSplit} but a share below 1 is needed`);
   checkBlocks(merged, rest);
   const dInner = 2 * merged.dModel;
+  if (merged.kind === "mamba2" && rest.headDim !== undefined && dInner % rest.headDim !== 0) {
+    throw new UsageError(`--head-dim is ${rest.headDim} but a divisor of twice --d-model, ${dInner}, was needed`);
+  }
   const headDim = [64, 32, 16, 8, 4, 2].find((size) => dInner % size === 0)!;
   return { dState: merged.kind === "mamba" ? 16 : 64, headDim, ...merged };
 }

@@ -13,6 +13,7 @@ export const layerNormOp = defineOp({
     const back = dy && layerNormBackward({ x, weight, dy }, attributes);
     return { x: back?.dx, weight: back?.dweight, bias: bias && back?.dbias };
   },
+  keeps: ["x", "weight"],
 });
 
 /** `(x - mean) / sqrt(variance + eps) · weight + bias` over the last dimension; the variance is the biased one. */

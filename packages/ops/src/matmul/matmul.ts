@@ -19,6 +19,7 @@ export const matmulOp = defineOp({
     weight: dy && wanted.has("weight") ? matmulWeightGradient({ dy, x }).dweight : undefined,
     bias: dy && bias && sumRows(dy.reshape([-1, bias.size])),
   }),
+  keeps: ["x", "weight"],
 });
 
 /**

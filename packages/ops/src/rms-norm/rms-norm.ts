@@ -13,6 +13,7 @@ export const rmsNormOp = defineOp({
     const back = dy && rmsNormBackward({ x, weight, dy }, attributes);
     return { x: back?.dx, weight: back?.dweight };
   },
+  keeps: ["x", "weight"],
 });
 
 /** Declaration of a residual sum and its normalisation in one step: `sum = x + residual`, `y = rmsNorm(sum)`. */
@@ -27,6 +28,7 @@ export const addRmsNormOp = defineOp({
     const both = back && dsum ? back.dx.add(dsum) : (back?.dx ?? dsum);
     return { x: both, residual: both, weight: back?.dweight };
   },
+  keeps: ["weight", "sum"],
 });
 
 /** `x / sqrt(mean(x²) + eps) · weight` over the last dimension. */

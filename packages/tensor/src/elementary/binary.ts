@@ -13,6 +13,7 @@ const addOp = defineOp({
     for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i % size];
   },
   gradient: ({ grads: { y: dy } }) => ({ a: dy, b: dy && sumRows(dy) }),
+  keeps: [],
 });
 
 const mulOp = defineOp({

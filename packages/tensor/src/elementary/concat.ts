@@ -19,6 +19,7 @@ export const concatOp = defineOp({
     a: dy && slice(dy, 0, a.shape[1]),
     b: dy && slice(dy, a.shape[1], b.shape[1]),
   }),
+  keeps: [],
 });
 
 /**

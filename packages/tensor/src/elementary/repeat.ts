@@ -16,6 +16,7 @@ export const repeatOp = defineOp({
     }
   },
   gradient: ({ grads: { y: dy } }) => ({ x: dy && sumMiddle(dy) }),
+  keeps: [],
 });
 
 /** Declaration of the sum over the middle dimension, in order. */
@@ -33,6 +34,7 @@ export const sumAxisOp = defineOp({
     }
   },
   gradient: ({ inputs: { x }, grads: { y: dy } }) => ({ x: dy && repeatMiddle(dy, x.shape[1]) }),
+  keeps: [],
 });
 
 const repeatMiddle = (x: Tensor, times: number): Tensor => repeatOp({ x }, { times }).y;

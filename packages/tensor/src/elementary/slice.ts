@@ -15,6 +15,7 @@ export const padOp = defineOp({
     }
   },
   gradient: ({ inputs: { x }, grads: { y: dy }, attributes: { start } }) => ({ x: dy && slice(dy, start, x.shape[1]) }),
+  keeps: [],
 });
 
 /** Declaration of the copy of `length` elements from `start` along the middle dimension. */
@@ -33,6 +34,7 @@ export const sliceOp = defineOp({
   gradient: ({ inputs: { x }, grads: { y: dy }, attributes: { start } }) => ({
     x: dy && padOp({ x: dy }, { start, length: x.shape[1] }).y,
   }),
+  keeps: [],
 });
 
 export const slice = (x: Tensor, start: number, length: number): Tensor => sliceOp({ x }, { start, length }).y;

@@ -15,6 +15,7 @@ export const sumRowsOp = defineOp({
     }
   },
   gradient: ({ inputs: { x }, grads: { y: dy } }) => ({ x: dy && repeat(dy, 0, x.shape[0]) }),
+  keeps: [],
 });
 
 /** Sums `rows size` over its rows. */

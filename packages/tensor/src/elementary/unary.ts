@@ -10,6 +10,7 @@ const expOp = defineOp({
     for (let i = 0; i < y.length; i++) y[i] = Math.exp(x[i]);
   },
   gradient: ({ outputs: { y }, grads: { y: dy } }) => ({ x: dy?.mul(y) }),
+  keeps: ["y"],
 });
 
 /** Declaration of `-x`. */
@@ -21,6 +22,7 @@ const negOp = defineOp({
     for (let i = 0; i < y.length; i++) y[i] = -x[i];
   },
   gradient: ({ grads: { y: dy } }) => ({ x: dy?.neg() }),
+  keeps: [],
 });
 
 /** Declarations of the elementwise functions of one tensor. */
