@@ -7,22 +7,24 @@ export interface StagesOptions extends Pick<LearnOptions, "steps" | "every" | "l
   readonly model: NextTokenModel;
   /** From easy to hard; the last is what the model is to learn. */
   readonly stages: readonly Task[];
-  /** Rows of a batch of the last; shorter sequences come in larger batches, up to {@link MOST_ROWS}. */
+  /** Rows of a batch of the last; shorter sequences come in larger batches, up to `mostRows`, by default 64. */
   readonly batch: number;
+  readonly mostRows?: number;
   readonly seed: number;
   /** Examples of a test. */
   readonly tested: number;
   /** For all stages together. */
   readonly minutes: number;
+  /** Ends the last stage as soon as a test is as good as this. Default 0.999. */
+  readonly enough?: number;
 }
 
 export interface LearnedInStages extends Omit<Learned, "curve"> {
   readonly curve: readonly (Learned["curve"][number] & { readonly stage: number })[];
 }
 
-const MOST_ROWS = 64;
-/** What is enough to go on to the next stage, and to end. */
-const ENOUGH = { go: 0.97, end: 0.999 };
+/** What is enough to go on to the next stage. */
+const ENOUGH_TO_GO_ON = 0.97;
 /** Whoever does not get a stage right goes on after this share of the steps. */
 const SHARE = 1 / 4;
 /** Never learned from: the seeds of models are small. */
@@ -30,19 +32,31 @@ const TEST_SEED = 1_000_003;
 
 /** Trains a model on one task after the other, and tests it at the last. `steps` are those of the last. */
 export async function learnInStages(options: StagesOptions): Promise<LearnedInStages> {
-  const { model, stages, batch, seed, tested, steps, minutes, progress, ...rest } = options;
+  const {
+    model,
+    stages,
+    batch,
+    seed,
+    tested,
+    steps,
+    minutes,
+    progress,
+    mostRows = 64,
+    enough = 0.999,
+    ...rest
+  } = options;
   const last = stages[stages.length - 1];
   let done = { steps: 0, seconds: 0 };
   const curve: LearnedInStages["curve"][number][] = [];
   for (const [stage, task] of stages.entries()) {
     const isLast = task === last;
-    const rows = Math.min(MOST_ROWS, Math.floor((batch * last.time) / task.time));
+    const rows = Math.min(mostRows, Math.floor((batch * last.time) / task.time));
     const learned = await learn({
       model,
       data: new GeneratedBatches(task, { batch: rows, seed }),
       test: testBatches(task, tested, rows),
       steps: isLast ? steps : Math.ceil(SHARE * steps),
-      enough: isLast ? ENOUGH.end : ENOUGH.go,
+      enough: isLast ? enough : ENOUGH_TO_GO_ON,
       minutes: minutes - done.seconds / 60,
       progress: (line) => progress?.(`  ${task.time} tokens:${line}`),
       ...rest,

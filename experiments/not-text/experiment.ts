@@ -19,8 +19,8 @@ const sizes = {
     time: 1024,
     dModel: 32,
     batch: 16,
-    steps: 500,
-    lr: 1e-2,
+    steps: 400,
+    lr: 4e-3,
     minutes: Infinity,
     seeds: 3,
   },
@@ -38,7 +38,7 @@ const sizes = {
 };
 const models: readonly LayerKind[] = ["rnn", "gru", "s4d", "mamba"];
 const LAYERS = 2;
-const D_STATE = { small: 16, large: 64 };
+const D_STATE = { small: 8, large: 64 };
 
 interface Run extends Omit<Learned, "curve"> {
   readonly model: LayerKind;

@@ -32,19 +32,21 @@ const sizes = {
   // the paper's task and model, but for its 400,000 steps
   large: {
     stages: [
-      { length: 32, count: 4 },
-      { length: 128, count: 8 },
+      { length: 16, count: 4 },
+      { length: 32, count: 8 },
+      { length: 64, count: 16 },
       { length: 512, count: 16 },
       { length: 4096, count: 16 },
     ],
     dModel: 64,
     dState: 16,
     batch: 8,
+    mostRows: 32,
     tested: 64,
-    steps: 8000,
+    steps: 16_000,
     every: 50,
     lr: 5e-3,
-    minutes: 2,
+    minutes: 6,
     seeds: 1,
   },
 };

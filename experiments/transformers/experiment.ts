@@ -8,7 +8,7 @@ import { stacks, type StackKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
 import { lines } from "../runner/figure.ts";
-import { pivot } from "../runner/table.ts";
+import { groups, pivot } from "../runner/table.ts";
 import { associativeRecall } from "../tasks/associative-recall.ts";
 import { copying } from "../tasks/copying.ts";
 import type { Task } from "../tasks/generated-batches.ts";
@@ -19,14 +19,32 @@ export const summary = "Mamba, transformer and hybrid of equal size: on text, on
 
 const sizes = {
   small: {
-    text: { dModel: 64, depth: 4, batch: 8, time: 256, steps: 300, lr: 5e-3, stories: 10, documents: Infinity },
+    text: {
+      dModel: 64,
+      depth: 4,
+      batch: 8,
+      time: 256,
+      steps: 300,
+      rates: [2e-3, 5e-3, 1e-2],
+      stories: 10,
+      documents: Infinity,
+    },
     task: { dModel: 64, depth: 4, batch: 16, steps: 1500, every: 100, lr: 5e-3, minutes: Infinity },
     recall: { stages: [2, 4, 8], asked: [2, 4, 6, 8, 12, 16], keys: 32 },
     copying: { stages: [2, 4, 8, 16], asked: [4, 8, 12, 16, 20, 24, 32] },
     seeds: 3,
   },
   large: {
-    text: { dModel: 256, depth: 8, batch: 16, time: 512, steps: 2000, lr: 2e-3, stories: 50, documents: 200_000 },
+    text: {
+      dModel: 256,
+      depth: 8,
+      batch: 16,
+      time: 512,
+      steps: 2000,
+      rates: [5e-4, 1e-3, 2e-3],
+      stories: 50,
+      documents: 200_000,
+    },
     task: { dModel: 128, depth: 4, batch: 64, steps: 10_000, every: 100, lr: 2e-3, minutes: 5 },
     recall: { stages: [4, 16, 64], asked: [8, 16, 32, 48, 64, 96, 128], keys: 256 },
     copying: { stages: [4, 16, 64], asked: [16, 32, 48, 64, 80, 96, 128] },
@@ -42,8 +60,8 @@ interface Case {
 /** Mamba's memory is its state, so it is asked with several; the others have one that is usual. */
 const cases: Readonly<Record<string, Case>> = {
   "mamba, 2 states": { stack: "mamba", dState: 2 },
-  "mamba, 16 states": { stack: "mamba", dState: 16 },
-  "mamba, 64 states": { stack: "mamba", dState: 64 },
+  "mamba, 8 states": { stack: "mamba", dState: 8 },
+  "mamba, 32 states": { stack: "mamba", dState: 32 },
   transformer: { stack: "transformer", dState: 16 },
   hybrid: { stack: "hybrid", dState: 16 },
 };
@@ -68,10 +86,14 @@ const taskParts = tasks.flatMap((task) =>
   Object.keys(cases).map((model) => ({ task, model, part: `${task}-${model.replaceAll(/,? /g, "-")}` })),
 );
 
-export const parts: Experiment["parts"] = ["text", ...taskParts.map(({ part }) => part)];
+export const parts: Experiment["parts"] = [
+  ...onText.map((model) => `text-${model}`),
+  ...taskParts.map(({ part }) => part),
+];
 
 interface TextRow extends LearnedText {
   readonly model: StackKind;
+  readonly lr: number;
 }
 
 interface TaskRun extends Omit<LearnedInStages, "curve"> {
@@ -99,27 +121,32 @@ type Measured = {
 
 export async function run(part: string, options: ExperimentOptions): Promise<Partial<Measured>> {
   const found = taskParts.find((each) => each.part === part);
-  return found === undefined ? { text: await runText(options) } : runTask(found, options);
+  if (found !== undefined) return runTask(found, options);
+  return {
+    text: await runText(
+      onText.find((model) => part === `text-${model}`)!,
+      options,
+    ),
+  };
 }
 
-async function runText(options: ExperimentOptions): Promise<TextRow[]> {
-  const { stories, documents, depth, ...rest } = sizes[options.preset].text;
-  const { text, progress, open } = options;
+/** The first seed with each learning rate, then the others with the one that was best. */
+async function runText(model: StackKind, options: ExperimentOptions): Promise<TextRow[]> {
+  const { preset, text, progress, open } = options;
+  const { stories, documents, depth, dModel, rates, ...rest } = sizes[preset].text;
   const corpus = await openCorpus({ text, seeds: stories, documents, progress });
-  progress(`  ${corpus.source}, ${corpus.training.length} tokens`);
+  const { vocabSize } = corpus;
+  const make = (init: Init) => languageModel({ vocabSize, dModel, blocks: blocks[model](depth, dModel) }, init);
+  const learnWith = async (seed: number, lr: number): Promise<TextRow> => {
+    using device = await open();
+    const learned = await learnText(device, { corpus, make, seed, lr, ...rest });
+    progress(`  seed ${seed}, learning rate ${lr}: ${learned.loss.toFixed(4)}, ${learned.seconds.toFixed(0)} s`);
+    return { model, lr, ...learned };
+  };
   const rows: TextRow[] = [];
-  for (const model of onText) {
-    const { dModel, ...run } = rest;
-    const make = (init: Init) =>
-      languageModel({ vocabSize: corpus.vocabSize, dModel, blocks: blocks[model](depth, dModel) }, init);
-    const learned = await forSeeds(options.seeds ?? sizes[options.preset].seeds, open, (device, seed) =>
-      learnText(device, { corpus, make, seed, ...run }),
-    );
-    progress(
-      `  ${model}: ${learned.map(({ loss, seconds }) => `${loss.toFixed(4)} (${seconds.toFixed(0)} s)`).join(", ")}`,
-    );
-    rows.push(...learned.map((each) => ({ model, ...each })));
-  }
+  for (const lr of rates) rows.push(await learnWith(1, lr));
+  const { lr } = rows.reduce((best, row) => (row.loss < best.loss ? row : best));
+  for (let seed = 2; seed <= (options.seeds ?? sizes[preset].seeds); seed++) rows.push(await learnWith(seed, lr));
   return rows;
 }
 
@@ -165,8 +192,12 @@ function taskOf(task: TaskName, count: number, preset: ExperimentOptions["preset
 
 export function report({ text = [], runs = [], answers = [] }: Partial<Measured>) {
   const byModel = ["model", "parameters"] as const;
-  const texts = overSeeds(text, byModel, ({ loss }) => loss);
-  const bits = overSeeds(text, byModel, ({ bitsPerByte }) => bitsPerByte);
+  const best = groups(text, ["model"]).flatMap((rows) => {
+    const { lr } = rows.reduce((found, row) => (row.loss < found.loss ? row : found));
+    return rows.filter((row) => row.lr === lr);
+  });
+  const texts = overSeeds(best, [...byModel, "lr"], ({ loss }) => loss);
+  const bits = overSeeds(best, byModel, ({ bitsPerByte }) => bitsPerByte);
   const accuracies = overSeeds(answers, ["task", "model", "count"], ({ accuracy }) => accuracy);
   const of = (task: TaskName) => accuracies.filter((row) => row.task === task);
   const figure = (task: TaskName, name: string, what: string, label: string) => ({
@@ -187,9 +218,19 @@ export function report({ text = [], runs = [], answers = [] }: Partial<Measured>
         rows: texts.map((row, i) => ({
           model: row.model,
           parameters: row.parameters,
+          "learning rate": row.lr,
           "loss (nats a token)": between(row),
           "bits a byte": between(bits[i]),
         })),
+      },
+      {
+        name: "rates",
+        rows: pivot(
+          text.filter(({ seed }) => seed === 1),
+          ["model"],
+          "lr",
+          ({ loss }) => loss,
+        ),
       },
       { name: "recall", rows: pivot(of("recall"), ["count"], "model", percent) },
       { name: "copying", rows: pivot(of("copying"), ["count"], "model", percent) },
