@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { languageModel, languageModelConfig, mixerKinds, saveModel } from "@elapid/models";
 import { sum, sumRows, valueAndGrad } from "@elapid/tensor";
 import { expect, test } from "vitest";
 import { load, openDevice, probeAdapter, UnsupportedError } from "./index.ts";
@@ -58,6 +61,35 @@ test.each(["wasm", "webgpu"] as const)(
       expect((await logits.data()).every(Number.isFinite)).toBe(true);
       const next = lm.forward([[4]], { state });
       expect((await next.logits.data()).every(Number.isFinite)).toBe(true);
+    }
+  },
+);
+
+test.each(["wasm", "webgpu"] as const)(
+  "runs a model of every kind of block by the kernels that it asks for on %s",
+  async (device) => {
+    const folder = await mkdtemp(join(tmpdir(), "elapid-"));
+    try {
+      using host = await openDevice("host");
+      const config = {
+        vocabSize: 12,
+        dModel: 8,
+        blocks: mixerKinds,
+        dIntermediate: 8,
+        positions: "sinusoidal",
+      } as const;
+      const path = join(folder, "model");
+      await saveModel(
+        path,
+        languageModel(config, (shape) => host.full(shape, 0.1)),
+        languageModelConfig(config),
+      );
+      using lm = await load(path, { device, strict: true, allowSoftware: true });
+      const { state } = lm.forward([[1, 2, 3]]);
+      const next = lm.forward([[4]], { state });
+      expect((await next.logits.data()).every(Number.isFinite)).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   },
 );
