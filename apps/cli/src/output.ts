@@ -17,7 +17,7 @@ export async function saveJson(path: string, value: unknown): Promise<void> {
 
 /** Writes a file under a temporary name, flushes it to disk and renames it, so that no half-written one is ever there. */
 async function saveFile(path: string, pieces: Iterable<Uint8Array | string>): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.partial`; // what a run that was killed left there is written over
   try {
     const file = await open(temporary, "w");
     try {

@@ -176,6 +176,22 @@ test("a run that was killed goes on from its last checkpoint, bit for bit", asyn
   expect(contents(out)).toEqual(contents(straight.out));
 });
 
+test("a line of the log that a run was killed in is written again", async () => {
+  const { folder, args, train } = prepare(4);
+  const log = join(folder, "log.jsonl");
+  await invoke([...args, "--log", log, "--save-every", "4"]);
+  writeFileSync(log, `${readFileSync(log, "utf8")}{"step": 5, "lo`);
+  expect(await invoke([...train, "--resume", "--log", log])).toMatchObject({ exitCode: 0 });
+  expect(jsonLines(log).map(({ step }) => step)).toEqual([1, 2, 2, 3, 4, 4]);
+});
+
+test("a disk that fills up under the log is named, and a run that came to nothing is begun anew", async () => {
+  const { args } = prepare(2);
+  const outcome = await invoke([...args, "--log", "/dev/full"]);
+  expect(outcome).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Cannot write "/dev/full": ENOSPC') });
+  expect(await invoke(args)).toMatchObject({ exitCode: 0 });
+});
+
 test("settings come from a file, options go before it", async () => {
   const { folder, data, out, train } = prepare();
   const config = join(folder, "config.json");
@@ -202,8 +218,8 @@ test("settings come from a file, options go before it", async () => {
 test("minutes settle the number of steps, early stopping ends them", async () => {
   const timed = prepare();
   const sizes = timed.args.filter((_, i) => !["--steps", "6"].includes(timed.args[i]));
-  const outcome = await invoke([...sizes, "--minutes", "0.001", "--json"]);
-  expect(JSON.parse(outcome.stdout).steps).toBeGreaterThanOrEqual(5);
+  const outcome = await invoke([...sizes, "--minutes", "0", "--eval-every", "100", "--json"]);
+  expect(JSON.parse(outcome.stdout)).toMatchObject({ steps: 6, best: { step: 6 } });
 
   const { args } = prepare(60);
   const stopped = await invoke([...args, "--lr", "0", "--patience", "2", "--json"]);
@@ -281,6 +297,17 @@ test("names what does not fit, and leaves what is there", async () => {
     stderr: expect.stringContaining("missing"),
   });
   writeFileSync(saved, readFileSync(saved, "utf8").replace('"layers": 2', '"layers": 1'));
+  const whole = readFileSync(saved, "utf8");
+  for (const [content, message] of [
+    ["{", "Cannot resume in"],
+    ["null", 'settings.json has no "data"'],
+    ['{"data": []}', 'settings.json has no "dState"'],
+  ] as const) {
+    writeFileSync(saved, content);
+    const outcome = await invoke([...train, "--resume"]);
+    expect(outcome).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) });
+  }
+  writeFileSync(saved, whole);
   writeFileSync(data, gzipSync(stories.toReversed().join("<|endoftext|>")));
   expect(await invoke([...train, "--resume"])).toMatchObject({
     exitCode: 1,

@@ -1,7 +1,7 @@
 import { access, appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { saveJson } from "../output.ts";
-import type { Settings } from "./settings.ts";
+import { checkSettings, type Settings } from "./settings.ts";
 
 /** Where a run keeps its model, and in `training/` what it needs to go on. */
 export interface RunFolder {
@@ -20,9 +20,9 @@ export function runFolder(path: string): RunFolder {
   };
 }
 
-/** Makes the folder of a new run. @throws Error if a model is there already. */
-export async function createFolder({ path, weights, settings }: RunFolder): Promise<void> {
-  for (const file of [settings, weights]) {
+/** Makes the folder of a new run, also where one came to nothing. @throws Error if a model is there already. */
+export async function createFolder({ path, weights, checkpoint }: RunFolder): Promise<void> {
+  for (const file of [checkpoint, weights]) {
     if (await exists(file)) {
       throw new Error(`Cannot train into "${path}": there is a model already; give --resume, or another --out`);
     }
@@ -45,7 +45,7 @@ export async function describeRun(
 /** The settings of the run in a folder. @throws Error if there is none. */
 export async function settingsOf({ path, settings }: RunFolder): Promise<Settings> {
   try {
-    return JSON.parse(await readFile(settings, "utf8")) as Settings;
+    return checkSettings(JSON.parse(await readFile(settings, "utf8")));
   } catch (cause) {
     throw new Error(`Cannot resume in "${path}": ${(cause as Error).message}`, { cause });
   }
@@ -61,12 +61,19 @@ export async function exists(path: string): Promise<boolean> {
 /** A file of JSON lines, each with its step; a run that is resumed at a step takes the place of lines after it. */
 export async function openLog(path: string, step: number): Promise<(line: object) => Promise<void>> {
   const before = step === 0 ? "" : await readFile(path, "utf8").catch(() => "");
-  const isKept = (line: string) => line !== "" && (JSON.parse(line) as { step: number }).step <= step;
-  const kept = before.split("\n").filter(isKept);
-  try {
-    await writeFile(path, kept.map((line) => `${line}\n`).join(""));
-  } catch (cause) {
+  const kept = before.split("\n").filter((line) => stepOf(line) <= step);
+  const refuse = (cause: unknown) => {
     throw new Error(`Cannot write "${path}": ${(cause as Error).message}`, { cause });
+  };
+  await writeFile(path, kept.map((line) => `${line}\n`).join("")).catch(refuse);
+  return (line) => appendFile(path, `${JSON.stringify(line)}\n`).catch(refuse);
+}
+
+/** The step of a line; none has a line that a run was killed in. */
+function stepOf(line: string): number {
+  try {
+    return (JSON.parse(line) as { readonly step: number }).step;
+  } catch {
+    return Infinity;
   }
-  return (line) => appendFile(path, `${JSON.stringify(line)}\n`);
 }

@@ -158,6 +158,15 @@ function checkBlocks({ blocks, pack }: Pick<Settings, "blocks" | "pack">, given:
   }
 }
 
+/** Settings that were saved. @throws TypeError that names the first that is missing. */
+export function checkSettings(json: unknown): Settings {
+  const settings = Object(json) as Settings;
+  const needed = ["data", "dState", "headDim", ...Object.keys(defaults)] as (keyof Settings)[];
+  const missing = needed.find((name) => settings[name] === undefined && !["minutes", "patience"].includes(name));
+  if (missing !== undefined) throw new TypeError(`settings.json has no "${missing}"`);
+  return settings;
+}
+
 /** The names of the settings that the command line gives. */
 export function givenNames(given: GivenSettings): (keyof GivenSettings)[] {
   const names = Object.keys(settingOptions) as (keyof GivenSettings)[];
