@@ -14,7 +14,7 @@ const SPEAKERS = {
 } as const;
 
 /** Samples a second. */
-export const RATE = 4000;
+const RATE = 4000;
 
 export interface DigitsOptions {
   readonly voices: keyof typeof SPEAKERS;

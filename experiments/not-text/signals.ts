@@ -14,7 +14,7 @@ export interface Signals {
 const IGNORED = -100;
 
 /** Signals of some numbers as a batch: the class is asked for at the last step. */
-export function batchOf({ values, labels, time }: Signals, chosen: readonly number[]): Batch {
+function batchOf({ values, labels, time }: Signals, chosen: readonly number[]): Batch {
   const ids = new Float32Array(chosen.length * time);
   const answers = new Int32Array(chosen.length * time).fill(IGNORED);
   chosen.forEach((signal, row) => {
