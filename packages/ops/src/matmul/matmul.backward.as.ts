@@ -1,9 +1,9 @@
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
-import { COLUMNS, packColumns, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
+import { COLUMNS, packColumns, packNeighbours, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
 
-/** Terms that are summed in registers; a panel of `b` of this depth takes 8 KiB of the first-level cache. */
-const DEPTH = 256;
-/** Groups of rows that are packed at once, 60 KiB of scratch. */
+/** Terms that are summed in registers; a panel of `b` of this depth takes 16 KiB of the first-level cache. */
+const DEPTH = 508;
+/** Groups of rows that are packed at once, 120 KiB of scratch. */
 const GROUPS = 10;
 
 /**
@@ -21,9 +21,9 @@ export function matmulPack(
 
 /**
  * Second pass: `c[m, n] = sum over k of a[m, k] · b[k, n]`, with `b` packed and `a` at any strides: it is `dy` for the
- * gradient by the input, and `dy` turned for the one by the weight. A unit is six rows of `c`. Blocks of `a`, 256 deep,
+ * gradient by the input, and `dy` turned for the one by the weight. A unit is six rows of `c`. Blocks of `a`, 512 deep,
  * are packed into scratch and stay in the second-level cache while the panels pass, each staying in the first-level one.
- * Work `rows · depth · columns`; memory traffic is `b` once for sixty rows, and `c` twice for 256 terms.
+ * Work `rows · depth · columns`; memory traffic is `b` once for sixty rows, and `c` twice for 512 terms.
  *
  * An element is the sum of its blocks' sums, both in order: it has the same bits whatever is computed beside it.
  */
@@ -31,20 +31,26 @@ export function matmulPacked(
   begin: i32, end: i32, scratch: usize,
   rows: i32, depth: i32, columns: i32, a: usize, rowStride: i32, depthStride: i32, packed: usize, c: usize,
 ): void {
+  const blocks = max(1, (depth + DEPTH - 1) / DEPTH);
+  const step = ((depth + blocks - 1) / blocks + 3) & ~3;
   for (let first = begin; first < end; first += GROUPS) {
     const groups = min(GROUPS, end - first);
     let k = 0;
     do {
-      const count = min(DEPTH, depth - k);
-      for (let group = 0; group < groups; group++) {
-        const row = (first + group) * ROWS;
-        const from = at(a, row * rowStride + k * depthStride);
-        packRows(from, rowStride, depthStride, rows - row, count, at(scratch, group * ROWS * count));
-      }
+      const count = min(step, depth - k);
       const row = first * ROWS;
       const blockRows = min(rows - row, groups * ROWS);
+      const block = at(a, row * rowStride + k * depthStride);
+      if (rowStride == 1) packNeighbours(block, depthStride, blockRows, count, scratch);
+      else packBlocks(block, rowStride, depthStride, blockRows, count, scratch);
       product(scratch, at(packed, k * COLUMNS), depth * COLUMNS, at(c, row * columns), columns, blockRows, count, columns, k > 0);
-      k += DEPTH;
+      k += step;
     } while (k < depth);
+  }
+}
+
+function packBlocks(a: usize, rowStride: i32, depthStride: i32, rows: i32, depth: i32, to: usize): void {
+  for (let row = 0; row < rows; row += ROWS) {
+    packRows(at(a, row * rowStride), rowStride, depthStride, rows - row, depth, at(to, row * depth));
   }
 }

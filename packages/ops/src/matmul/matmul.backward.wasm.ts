@@ -5,7 +5,7 @@ import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts"
 // of `matmul.backward.as.ts`
 const ROWS = 6;
 const COLUMNS = 8;
-const DEPTH = 256;
+const DEPTH = 508;
 const GROUPS = 10;
 
 /** What packs `b` of so many columns, `depth columns`. */

@@ -36,20 +36,49 @@ export function packRows(a: usize, rowStride: i32, depthStride: i32, rows: i32, 
     }
     return;
   }
-  const a1 = at(a, rowStride);
-  const a2 = at(a, rowStride * 2);
-  const a3 = at(a, rowStride * 3);
-  const a4 = at(a, rowStride * 4);
-  const a5 = at(a, rowStride * 5);
+  let k = 0;
+  if (depthStride == 1) {
+    const a4 = at(a, rowStride * 4);
+    const a5 = at(a, rowStride * 5);
+    for (; k + 4 <= depth; k += 4, to += ROWS * 16) {
+      transpose(at(a, k), rowStride, to, ROWS);
+      const x = v128.load(at(a4, k));
+      const y = v128.load(at(a5, k));
+      const low = i32x4.shuffle(x, y, 0, 4, 1, 5);
+      const high = i32x4.shuffle(x, y, 2, 6, 3, 7);
+      v128.store64_lane(to, low, 0, 16);
+      v128.store64_lane(to, low, 1, 40);
+      v128.store64_lane(to, high, 0, 64);
+      v128.store64_lane(to, high, 1, 88);
+    }
+  }
+  for (; k < depth; k++, to += ROWS * 4) {
+    const from = at(a, k * depthStride);
+    store<f32>(to, load<f32>(from));
+    store<f32>(to, load<f32>(at(from, rowStride)), 4);
+    store<f32>(to, load<f32>(at(from, rowStride * 2)), 8);
+    store<f32>(to, load<f32>(at(from, rowStride * 3)), 12);
+    store<f32>(to, load<f32>(at(from, rowStride * 4)), 16);
+    store<f32>(to, load<f32>(at(from, rowStride * 5)), 20);
+  }
+}
+
+/**
+ * Rows whose elements of one `k` are neighbours, in blocks of six one behind the other. Each `k` is read once, for its
+ * elements may lie so far from the next one's that a cache keeps few of them.
+ */
+export function packNeighbours(a: usize, depthStride: i32, rows: i32, depth: i32, to: usize): void {
   for (let k = 0; k < depth; k++) {
-    const step = at(0, k * depthStride);
-    store<f32>(to, load<f32>(a + step));
-    store<f32>(to, load<f32>(a1 + step), 4);
-    store<f32>(to, load<f32>(a2 + step), 8);
-    store<f32>(to, load<f32>(a3 + step), 12);
-    store<f32>(to, load<f32>(a4 + step), 16);
-    store<f32>(to, load<f32>(a5 + step), 20);
-    to += ROWS * 4;
+    const from = at(a, k * depthStride);
+    let place = at(to, k * ROWS);
+    let row = 0;
+    for (; row + ROWS <= rows; row += ROWS, place = at(place, ROWS * depth)) {
+      v128.store(place, v128.load(at(from, row)));
+      store<u64>(place, load<u64>(at(from, row), 16), 16);
+    }
+    for (let more = 0; row < rows && more < ROWS; more++) {
+      store<f32>(at(place, more), row + more < rows ? load<f32>(at(from, row + more)) : 0);
+    }
   }
 }
 
