@@ -44,6 +44,17 @@ describe("valueAndGrad", () => {
     expect(await numbers(gradients.x)).toEqual([100, 1, 10, 0, 0, 0]);
   });
 
+  test("parts of a split that the value does not depend on have gradient zero", async () => {
+    using host = device();
+    const x = host.tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+    const live = host.liveBytes;
+    const { value, gradients } = valueAndGrad(() => sum(x.split([1, 1, 1])[1]), { x });
+    expect(await numbers(gradients.x)).toEqual([0, 1, 0, 0, 1, 0]);
+    value.dispose();
+    gradients.x.dispose();
+    expect(host.liveBytes).toBe(live);
+  });
+
   test("a parameter that the value does not depend on has gradient zero", async () => {
     using host = device();
     const [x, idle] = [host.tensor([2]), host.tensor([1, 1])];

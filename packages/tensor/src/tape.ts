@@ -1,5 +1,6 @@
 import { dispose } from "./dispose.ts";
 import type { Device } from "./device.ts";
+import { concat } from "./elementary/concat.ts";
 import type { AnyOp, Attributes } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -105,6 +106,20 @@ export class Tape {
       outputs: [to],
       held: [],
       backward: (gradients) => gradients.add(from, gradients.of(to)!.reshape(shape)),
+    });
+  }
+
+  /** All the parts of a tensor along a dimension, in order. */
+  recordSplit(from: Tensor, parts: readonly Tensor[], axis: number): void {
+    if (!this.follows(from)) return;
+    for (const part of parts) this.#followed.add(part);
+    this.#entries?.push({
+      outputs: parts,
+      held: [],
+      backward: (gradients) => {
+        const grads = parts.map((part) => gradients.of(part) ?? this.#device.zeros(part.shape));
+        gradients.add(from, concat(grads, axis));
+      },
     });
   }
 

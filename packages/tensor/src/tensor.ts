@@ -140,8 +140,17 @@ export class Tensor {
         `Cannot split: parts ${formatShape(sizes)} add up to ${total}, the last dimension of ${formatShape(this.shape)} does not`,
       );
     }
+    const { device } = this;
+    const { tape } = device;
     let start = 0;
-    return sizes.map((size) => this.slice(axis, start, (start += size)));
+    device.tape = undefined; // which takes the parts together: their gradients are joined, not padded and added
+    try {
+      const parts = sizes.map((size) => this.slice(axis, start, (start += size)));
+      tape?.recordSplit(this, parts, axis);
+      return parts;
+    } finally {
+      device.tape = tape;
+    }
   }
 
   /** Sum, elementwise; the smaller operand is repeated along the leading dimensions of the larger. */
