@@ -1,8 +1,9 @@
 /**
- * Gradient of the causal convolution, one pass over time. A unit is up to 32 neighbouring channels of all sequences, so
+ * Gradient of the causal convolution, one pass over time. A unit is up to 64 neighbouring channels of all sequences, so
  * that the sums of `weight` and `bias` are its own; four channels are computed at once, a lane each. A step computes its
  * sum anew, adds to the gradients of the inputs in its window, and lets go of the oldest: that one is complete. Taps,
- * windows, the windows' gradients and the sums stay in scratch: 512 bytes a tap.
+ * windows, the windows' gradients and the sums stay in scratch: 1 KiB a tap. Where no step is padding
+ * or begins a sequence, windows of four go another way, with the same bits: see `whole`.
  *
  * Work: three multiply-adds for each `batch · time · inner · width`, and a sigmoid for each element where SiLU follows.
  * Moves 12 bytes an element.
@@ -11,8 +12,11 @@ import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
+import { sumOfFour } from "./sum-of-four.as.ts";
 
-const CHANNELS = 32;
+const CHANNELS = 64;
+/** Steps whose gradients by the sums are computed at once. */
+const STEPS = 16;
 
 export function causalConv1dBackward(
   begin: i32, end: i32, scratch: usize,
@@ -29,6 +33,8 @@ export function causalConv1dBackward(
   const tapSums = at(grads, size);
   const biasSums = at(tapSums, size);
   const recent = at(biasSums, CHANNELS); // rows of the last inputs
+  const slopes = at(recent, past);
+  const plain = width == 4 && mask == 0 && seqIdx == 0;
   const zero = f32x4.splat(0);
 
   for (let unit = begin; unit < end; unit++) {
@@ -47,6 +53,16 @@ export function causalConv1dBackward(
       let sequence = 0;
       for (let t = 0; t < time; t++) {
         const row = b * time + t;
+        if (t == past && plain) {
+          const here = row * inner + first;
+          whole(
+            at(x, here), taps, bias ? at(bias, first) : 0, dy ? at(dy, here) : 0, at(dx, here), windows, grads, tapSums, biasSums, slopes,
+            last - first, time - past, inner, activate,
+          );
+          step = time;
+          for (let i = time - past; i < time; i++) store<i32>(at(recent, i % past), b * time + i);
+          break;
+        }
         if (mask != 0 && load<i32>(at(mask, row)) == 0) {
           memory.fill(at(dx, row * inner + first), 0, (<usize>(last - first)) << 2);
           continue;
@@ -144,4 +160,74 @@ function spread(window: usize, taps: usize, tapSums: usize, grads: usize, ds: v1
 function siluSlope(x: v128): v128 {
   const s = sigmoid(x);
   return f32x4.mul(s, madd(x, f32x4.sub(f32x4.splat(1), s), f32x4.splat(1)));
+}
+
+/**
+ * Steps of windows of four that hold inputs of the sequence only, sixteen at a time: first the gradients by all sums, then
+ * for four channels after the others what follows from them, with window, its gradients and the sums in registers.
+ */
+function whole(
+  x: usize, taps: usize, bias: usize, dy: usize, dx: usize, windows: usize, grads: usize, tapSums: usize, biasSums: usize,
+  slopes: usize, channels: i32, time: i32, inner: i32, activate: i32,
+): void {
+  const bytes = at(0, inner);
+  for (let first = 0; first < time; first += STEPS) {
+    const length = min(STEPS, time - first);
+    for (let t = 0; t < length; t++) {
+      const row = (first + t) * inner;
+      const to = at(slopes, t * CHANNELS);
+      let e = 0;
+      for (; e + 4 <= channels; e += 4) {
+        store4(at(to, e), slope(at(x, row + e), at(taps, e * 4), bias ? at(bias, e) : 0, dy ? at(dy, row + e) : 0, inner, activate, 4), 4);
+      }
+      if (e < channels) {
+        const count = channels - e;
+        v128.store(at(to, e), slope(at(x, row + e), at(taps, e * 4), bias ? at(bias, e) : 0, dy ? at(dy, row + e) : 0, inner, activate, count));
+      }
+    }
+    for (let e = 0; e < channels; e += 4) {
+      const count = channels - e;
+      const place = at(0, e * 4);
+      let x0 = v128.load(windows + place, 16), x1 = v128.load(windows + place, 32), x2 = v128.load(windows + place, 48);
+      let g0 = v128.load(grads + place), g1 = v128.load(grads + place, 16), g2 = v128.load(grads + place, 32);
+      let s0 = v128.load(tapSums + place), s1 = v128.load(tapSums + place, 16), s2 = v128.load(tapSums + place, 32);
+      let s3 = v128.load(tapSums + place, 48), biasSum = v128.load(at(biasSums, e));
+      for (let t = 0; t < length; t++) {
+        const here = (first + t) * inner + e;
+        const ds = v128.load(at(slopes, t * CHANNELS + e));
+        const newest = load4(at(x, here), count);
+        s0 = madd(ds, x0, s0);
+        s1 = madd(ds, x1, s1);
+        s2 = madd(ds, x2, s2);
+        s3 = madd(ds, newest, s3);
+        biasSum = f32x4.add(biasSum, ds);
+        x0 = x1;
+        x1 = x2;
+        x2 = newest;
+        store4(at(dx, here) - 3 * bytes, madd(ds, v128.load(taps + place), g0), count);
+        g0 = madd(ds, v128.load(taps + place, 16), g1);
+        g1 = madd(ds, v128.load(taps + place, 32), g2);
+        g2 = madd(ds, v128.load(taps + place, 48), f32x4.splat(0));
+      }
+      v128.store(windows + place, x0, 16);
+      v128.store(windows + place, x1, 32);
+      v128.store(windows + place, x2, 48);
+      v128.store(grads + place, g0);
+      v128.store(grads + place, g1, 16);
+      v128.store(grads + place, g2, 32);
+      v128.store(tapSums + place, s0);
+      v128.store(tapSums + place, s1, 16);
+      v128.store(tapSums + place, s2, 32);
+      v128.store(tapSums + place, s3, 48);
+      v128.store(at(biasSums, e), biasSum);
+    }
+  }
+}
+
+/** The gradient by the sum at one step. */
+@inline
+function slope(x: usize, taps: usize, bias: usize, dy: usize, inner: i32, activate: i32, count: i32): v128 {
+  const ds = dy ? load4(dy, count) : f32x4.splat(0);
+  if (!activate) return ds;
+  return f32x4.mul(ds, siluSlope(sumOfFour(x, taps, inner, bias ? load4(bias, count) : f32x4.splat(0), count)));
 }

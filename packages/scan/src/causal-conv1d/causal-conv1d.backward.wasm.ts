@@ -3,15 +3,17 @@ import { kernels } from "../kernels.generated.ts";
 import { causalConv1dBackward } from "./causal-conv1d.backward.ts";
 
 /** Channels of a unit; `CHANNELS` in `causal-conv1d.backward.as.ts`. */
-const CHANNELS = 32;
+const CHANNELS = 64;
+/** Steps at once; `STEPS` there. */
+const STEPS = 16;
 
 export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
   module: kernels,
   entry: "causalConv1dBackward",
   units: ({ inner }) => Math.ceil(inner / CHANNELS),
   cost: ({ batch, time, width }) => batch * time * CHANNELS * width * 3,
-  // taps, windows, their gradients and the sums; sums of the bias; rows of the window
-  scratch: ({ width }) => (4 * width + 1) * CHANNELS * 4 + width * 4,
+  // taps, windows, their gradients and the sums; sums of the bias; rows of the window; gradients by the sums
+  scratch: ({ width }) => (4 * width + 1 + STEPS) * CHANNELS * 4 + width * 4,
   args: ({ dims: { batch, time, inner, width }, attributes: { activation }, inputs, outputs }) => [
     batch,
     time,

@@ -3,7 +3,7 @@ import { kernels } from "../kernels.generated.ts";
 import { causalConv1d } from "./causal-conv1d.ts";
 
 /** Channels of a unit; `CHANNELS` in `causal-conv1d.forward.as.ts`. */
-const CHANNELS = 32;
+const CHANNELS = 128;
 
 const causalConv1dForward = defineKernel(causalConv1d, {
   module: kernels,
