@@ -4,7 +4,7 @@
  * of a sure prediction keeps its digits. Work: one exponential a logit.
  */
 import { highHalf, lowHalf, sumLanes } from "../../../wasm/src/snippets/double.as.ts";
-import { exp } from "../../../wasm/src/snippets/exp.as.ts";
+import { expNormal } from "../../../wasm/src/snippets/exp.as.ts";
 import { at, load4 } from "../../../wasm/src/snippets/memory.as.ts";
 
 export function crossEntropy(
@@ -42,7 +42,7 @@ function sumOfExp(row: usize, count: i32, peak: f32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (let i = 0; i < count; i += 4) {
-    const values = exp(f32x4.sub(load4(at(row, i), count - i, -Infinity), f32x4.splat(peak)));
+    const values = expNormal(f32x4.sub(load4(at(row, i), count - i, -Infinity), f32x4.splat(peak)));
     low = f64x2.add(low, lowHalf(values));
     high = f64x2.add(high, highHalf(values));
   }

@@ -29,6 +29,23 @@ export function exp(x: v128): v128 {
   return f32x4.mul(f32x4.mul(expOfRest(r), powerOfTwo(rest)), powerOfTwo(half));
 }
 
+/**
+ * As `exp`, in three quarters of its work, for a term of a sum or a denominator: 0 below -87.68, where `exp` is subnormal, and
+ * Infinity from 88.38 up.
+ */
+@inline
+export function expNormal(x: v128): v128 {
+  const bounded = clamp(x, NORMAL_LOWEST, NORMAL_HIGHEST);
+  const n = madd(bounded, constant(LOG2_E), constant(ROUNDER));
+  const whole = f32x4.sub(n, constant(ROUNDER));
+  const r = nmadd(whole, constant(LN2_LOW), nmadd(whole, constant(LN2_HIGH), bounded));
+  return f32x4.mul(expOfRest(r), powerOfTwo(i32x4.shl(n, 23)));
+}
+
+// 2^-127 and 2^128 have the bits of 0 and Infinity
+const NORMAL_LOWEST = memory.data<f32>([-88]);
+const NORMAL_HIGHEST = memory.data<f32>([88.7]);
+
 const EXP_LOWEST = memory.data<f32>([-105]);
 const EXP_HIGHEST = memory.data<f32>([89]);
 
@@ -93,4 +110,26 @@ function exp2OfRest(r: v128): v128 {
   p = madd(p, r, constant(T2));
   p = madd(p, r, constant(T1));
   return madd(p, r, constant(ONE));
+}
+
+/**
+ * `exp2Decay(x · factors)` of so many vectors of factors. A loop that does nothing else keeps the constants in registers and
+ * as many exponentials under way as the processor can: a third faster than one that also uses them.
+ */
+export function exp2Decays(x: v128, factors: usize, count: i32, to: usize): void {
+  const lowest = constant(EXP2_LOWEST), highest = constant(EXP2_HIGHEST), rounder = constant(ROUNDER), one = constant(ONE);
+  const t1 = constant(T1), t2 = constant(T2), t3 = constant(T3), t4 = constant(T4), t5 = constant(T5), t6 = constant(T6);
+  const end = factors + ((<usize>count) << 4);
+  for (; factors < end; factors += 16, to += 16) {
+    const bounded = f32x4.pmin(f32x4.pmax(f32x4.mul(x, v128.load(factors)), lowest), highest);
+    const n = f32x4.add(bounded, rounder);
+    const r = f32x4.sub(bounded, f32x4.sub(n, rounder));
+    let p = madd(t6, r, t5);
+    p = madd(p, r, t4);
+    p = madd(p, r, t3);
+    p = madd(p, r, t2);
+    p = madd(p, r, t1);
+    p = madd(p, r, one);
+    v128.store(to, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
+  }
 }

@@ -1,17 +1,25 @@
 /** Every function of one vector, over arrays whose length is a multiple of four: for the tests of the snippets. */
-import { exp as expOf, exp2Decay as exp2DecayOf } from "./exp.as.ts";
+import { exp as expOf, exp2Decay as exp2DecayOf, exp2Decays as exp2DecaysOf, expNormal as expNormalOf } from "./exp.as.ts";
 import { fromLanes, toLanes } from "./lanes.as.ts";
 import { at, load4, store4 } from "./memory.as.ts";
 import { sigmoid as sigmoidOf, silu as siluOf } from "./sigmoid.as.ts";
-import { softplus as softplusOf } from "./softplus.as.ts";
+import { softplus as softplusOf, storeSoftplus } from "./softplus.as.ts";
 import { tanh as tanhOf } from "./tanh.as.ts";
 
 export function exp(length: i32, x: usize, y: usize): void {
   for (let i = 0; i < length; i += 4) v128.store(at(y, i), expOf(v128.load(at(x, i))));
 }
 
+export function expNormal(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) v128.store(at(y, i), expNormalOf(v128.load(at(x, i))));
+}
+
 export function exp2Decay(length: i32, x: usize, y: usize): void {
   for (let i = 0; i < length; i += 4) v128.store(at(y, i), exp2DecayOf(v128.load(at(x, i))));
+}
+
+export function exp2Decays(length: i32, x: usize, y: usize): void {
+  exp2DecaysOf(f32x4.splat(1), x, length >> 2, y);
 }
 
 export function sigmoid(length: i32, x: usize, y: usize): void {
@@ -28,6 +36,18 @@ export function softplus(length: i32, x: usize, y: usize): void {
 
 export function tanh(length: i32, x: usize, y: usize): void {
   for (let i = 0; i < length; i += 4) v128.store(at(y, i), tanhOf(v128.load(at(x, i))));
+}
+
+export function softplusBeside(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) {
+    storeSoftplus(v128.load(at(x, i)), at(y, i), at(y, length)); // its slope behind the last
+  }
+}
+
+export function slopeOfSoftplus(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) {
+    storeSoftplus(v128.load(at(x, i)), at(y, length), at(y, i));
+  }
 }
 
 export function copy(length: i32, x: usize, y: usize): void {

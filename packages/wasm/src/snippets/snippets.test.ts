@@ -27,20 +27,19 @@ async function compile(features: string): Promise<Kernels> {
 }
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /** Each function with the bound that its comment states, and the inputs for which it is stated. */
 const functions = [
   { name: "exp", exact: Math.exp, ulp: 1.2, from: -110, to: 95 },
+  { name: "expNormal", exact: Math.exp, ulp: 1.2, from: -87.3, to: 88.3 },
   { name: "exp2Decay", exact: (x: number) => 2 ** x, ulp: 1.2, from: -126, to: 127 },
+  { name: "exp2Decays", exact: (x: number) => 2 ** x, ulp: 1.2, from: -126, to: 127 },
   { name: "sigmoid", exact: sigmoid, ulp: 2.5, from: -87, to: 30 },
+  { name: "slopeOfSoftplus", exact: sigmoid, ulp: 2.5, from: -87, to: 30 },
   { name: "silu", exact: (x: number) => x * sigmoid(x), ulp: 2.5, from: -87, to: 30 },
-  {
-    name: "softplus",
-    exact: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-    ulp: 3,
-    from: -110,
-    to: 30,
-  },
+  { name: "softplus", exact: softplus, ulp: 3, from: -110, to: 30 },
+  { name: "softplusBeside", exact: softplus, ulp: 3, from: -110, to: 30 },
   { name: "tanh", exact: Math.tanh, ulp: 3, from: -20, to: 20 },
 ] as const;
 
@@ -89,10 +88,14 @@ describe.each([
 
   test.each([
     { name: "exp", ends: [0, 0, Infinity, Infinity] },
+    { name: "expNormal", ends: [0, 0, Infinity, Infinity] },
     { name: "exp2Decay", ends: [2 ** -126, 2 ** -126, 2 ** 127, 2 ** 127] },
+    { name: "exp2Decays", ends: [2 ** -126, 2 ** -126, 2 ** 127, 2 ** 127] },
     { name: "sigmoid", ends: [0, 0, 1, 1] },
+    { name: "slopeOfSoftplus", ends: [0, 0, 1, 1] },
     { name: "silu", ends: [NaN, -0, 1000, Infinity] }, // as x / (1 + exp(-x)) gives them
     { name: "softplus", ends: [0, 0, 1000, Infinity] },
+    { name: "softplusBeside", ends: [0, 0, 1000, Infinity] },
     { name: "tanh", ends: [-1, -1, 1, 1] },
   ])("$name has its limits at the ends", ({ name, ends }) => {
     x.set([-Infinity, -1000, 1000, Infinity]);

@@ -15,6 +15,16 @@ export function softplus(x: v128): v128 {
   return f32x4.add(positive, log1p(exp(f32x4.neg(f32x4.abs(x)))));
 }
 
+/** Stores `softplus(x)` and, elsewhere, its slope `sigmoid(x)`, within 2.5 ulp: both come of one exponential. */
+@inline
+export function storeSoftplus(x: v128, value: usize, slope: usize): void {
+  const zero = f32x4.splat(0);
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  v128.store(value, f32x4.add(f32x4.pmax(x, zero), log1p(e)));
+  v128.store(slope, f32x4.div(v128.bitselect(constant(ONE), e, f32x4.ge(x, zero)), f32x4.add(constant(ONE), e)));
+}
+
+const ONE = memory.data<f32>([1]);
 const TWO = memory.data<f32>([2]);
 const P0 = memory.data<f32>([0.3333320915699005]);
 const P1 = memory.data<f32>([0.2001076340675354]);
