@@ -15,10 +15,10 @@
  */
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
+import { storeSoftplus } from "../../../wasm/src/snippets/softplus.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
 import { sumRows } from "../../../wasm/src/snippets/sum-rows.as.ts";
+import { advanceReal, retreatReal } from "./selective-scan.real.as.ts";
 import { advance, retreat } from "./selective-scan.steps.as.ts";
 import { stepKinds } from "./step-kind.as.ts";
 
@@ -53,17 +53,16 @@ export function selectiveScanBackward(
   const rateSums = at(biasSums, CHANNELS);
   const ownSumsB = at(rateSums, size);
   const ownSumsC = at(ownSumsB, size);
-  const steps = at(ownSumsC, size);
-  const slopes = at(steps, CHUNK * 4);
-  const chunkSums = at(slopes, CHUNK * 4);
+  const chunkSums = at(ownSumsC, size);
   const zeros = at(chunkSums, lane);
   const rowsB = at(zeros, lane);
-  const rowsC = at(rowsB, CHUNK * lane);
-  const sumsB = at(rowsC, CHUNK * lane);
-  const sumsC = at(sumsB, CHUNK * lane);
-  // decays and states, of which there is one more than steps: of the chunk at hand, then of those that are kept
-  const recent = at(sumsC, CHUNK * lane);
-  const slot = (2 * CHUNK + 1) * lane;
+  const rowsC = at(rowsB, CHUNK * lane + lane);
+  const sumsB = at(rowsC, CHUNK * lane + lane);
+  const sumsC = at(sumsB, CHUNK * lane + lane);
+  // step sizes and their slopes, decays, states, of which there is one more than steps: of the chunk at hand, then of those
+  // that are kept
+  const recent = at(sumsC, CHUNK * lane + lane);
+  const slot = (2 * CHUNK + 4) * lane + 8 * CHUNK;
   const firstKept = chunks - 1 - kept;
   const borders = at(recent, (1 + kept * (CHANNELS / 4)) * slot);
   const kinds = mask || seqIdx ? at(borders, max(1, chunks) * size) : 0;
@@ -105,14 +104,23 @@ export function selectiveScanBackward(
         const count = last - e;
         const place = (e - first) * width;
         const border = at(borders, chunk * size + place);
-        stepSizes(at(delta, row * inner + e), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, CHUNK, steps, 0);
-        const decays = chunk < firstKept ? recent : at(recent, slotOf(chunk - firstKept, e - first) * slot);
-        const states = at(decays, CHUNK * lane);
+        const steps = chunk < firstKept ? recent : at(recent, slotOf(chunk - firstKept, e - first) * slot);
+        const slopes = at(steps, 4 * CHUNK);
+        const decays = at(slopes, 4 * CHUNK);
+        const states = at(decays, (CHUNK + 2) * lane);
+        stepSizes(at(delta, row * inner + e), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, CHUNK, steps, slopes);
         memory.copy(states, border, (<usize>lane) << 2);
-        advance(
-          states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), groupsB ? rowsB : at(rowsB, place), apartB,
-          kinds ? at(kinds, chunk * CHUNK) : 0, inner, complex, width, count, CHUNK,
-        );
+        const laneB = groupsB ? rowsB : at(rowsB, place);
+        const kindsHere = kinds ? at(kinds, chunk * CHUNK) : 0;
+        if (complex) {
+          advance(
+            states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), laneB, apartB, kindsHere, inner, complex, width, count, CHUNK,
+          );
+        } else {
+          advanceReal(
+            states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), laneB, apartB, kindsHere, inner, width, count, CHUNK,
+          );
+        }
         memory.copy(at(border, size), at(states, CHUNK * lane), (<usize>lane) << 2);
       }
     }
@@ -123,29 +131,46 @@ export function selectiveScanBackward(
       const kindsHere = kinds ? at(kinds, chunk * CHUNK) : 0;
       if (groupsB) spread(at(groupRowB, row * stepB), stepB, rowsB, width, length);
       if (groupsC) spread(at(groupRowC, row * stepC), stepC, rowsC, width, length);
-      memory.fill(sumsB, 0, (<usize>(2 * CHUNK * lane)) << 2); // and sumsC
+      memory.fill(sumsB, 0, (<usize>(2 * CHUNK * lane + lane)) << 2); // and sumsC
       for (let e = first; e < last; e += 4) {
         const count = last - e;
         const here = row * inner + e;
         const place = (e - first) * width;
         const laneB = groupsB ? rowsB : at(rowsB, place);
         const laneC = groupsC ? rowsC : at(rowsC, place);
-        stepSizes(at(delta, here), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, length, steps, slopes);
         const isKept = chunk >= firstKept && chunk < chunks - 1;
-        const decays = isKept ? at(recent, slotOf(chunk - firstKept, e - first) * slot) : recent;
-        const states = at(decays, CHUNK * lane);
+        const steps = isKept ? at(recent, slotOf(chunk - firstKept, e - first) * slot) : recent;
+        const slopes = at(steps, 4 * CHUNK);
+        const decays = at(slopes, 4 * CHUNK);
+        const states = at(decays, (CHUNK + 2) * lane);
         if (!isKept) {
+          stepSizes(at(delta, here), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, length, steps, slopes);
           memory.copy(states, at(borders, chunk * size + place), (<usize>lane) << 2);
-          advance(
-            states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
+          if (complex) {
+            advance(
+              states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
+            );
+          } else {
+            advanceReal(
+              states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, width, count, length,
+            );
+          }
+        }
+        if (complex) {
+          retreat(
+            states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
+            at(skipSums, e - first), at(biasSums, e - first),
+            at(u, here), laneB, laneC, apartB, apartC, D ? at(D, e) : 0, z ? at(z, here) : 0, kindsHere,
+            dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, complex, width, count, length,
+          );
+        } else {
+          retreatReal(
+            states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
+            at(skipSums, e - first), at(biasSums, e - first),
+            at(u, here), laneB, laneC, apartB, apartC, D ? at(D, e) : 0, z ? at(z, here) : 0, kindsHere,
+            dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, width, count, length,
           );
         }
-        retreat(
-          states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
-          at(skipSums, e - first), at(biasSums, e - first),
-          at(u, here), laneB, laneC, apartB, apartC, D ? at(D, e) : 0, z ? at(z, here) : 0, kindsHere,
-          dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, complex, width, count, length,
-        );
         addTo(at(rateSums, place), chunkSums, width);
         if (!groupsB) moveTo(at(ownSumsB, place), sumsB, width);
         if (!groupsC) moveTo(at(ownSumsC, place), sumsC, width);
@@ -169,15 +194,20 @@ function slotOf(chunk: i32, channel: i32): i32 {
   return 1 + (chunk * CHANNELS + channel) / 4;
 }
 
-/** `softplus(delta + bias)` of four channels, or without one or both, and the slope of softplus where `slopes` is given. */
+/** `softplus(delta + bias)` of four channels, or without one or both, and the slope of softplus. */
 function stepSizes(
   delta: usize, bias: usize, inner: i32, plus: i32, count: i32, length: i32, steps: usize, slopes: usize,
 ): void {
-  for (let t = 0; t < length; t++) {
+  const start = bias ? load4(bias, count) : f32x4.splat(0);
+  for (let t = 0; t < length; t++, steps += 16, slopes += 16) {
     let d = load4(at(delta, t * inner), count);
-    if (bias) d = f32x4.add(d, load4(bias, count));
-    if (slopes) v128.store(at(slopes, t * 4), plus ? sigmoid(d) : f32x4.splat(1));
-    v128.store(at(steps, t * 4), plus ? softplus(d) : d);
+    if (bias) d = f32x4.add(d, start);
+    if (plus) {
+      storeSoftplus(d, steps, slopes);
+    } else {
+      v128.store(steps, d);
+      v128.store(slopes, f32x4.splat(1));
+    }
   }
 }
 

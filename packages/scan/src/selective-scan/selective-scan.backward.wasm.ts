@@ -22,8 +22,8 @@ const groupsOfC = (dims: Sizes) => groupsPerStep(extentsOfC(dims), dims.inner);
 /** Units of a sequence. None is in two families. */
 const blocksOf = (dims: Sizes) => (dims.inner / familyOf(dims)) * Math.ceil(familyOf(dims) / CHANNELS);
 
-/** Bytes of the decays and states of four channels in a chunk. */
-const slotBytes = (dims: Sizes) => (2 * CHUNK + 1) * widthOf(dims) * 16;
+/** Bytes of the step sizes, their slopes, the decays and states of four channels in a chunk. */
+const slotBytes = (dims: Sizes) => ((2 * CHUNK + 4) * widthOf(dims) + 2 * CHUNK) * 16;
 /** How many chunks before the last keep them from the way forward, that they need not be computed again. */
 const keptOf = (dims: Sizes) =>
   Math.max(0, Math.min(Math.ceil(dims.time / CHUNK) - 1, Math.floor(KEPT_BYTES / ((CHANNELS / 4) * slotBytes(dims)))));
@@ -92,8 +92,8 @@ const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Inp
     const width = widthOf(dims);
     // A, the gradient of the state, sums of dA, dB and dC; sums of dD, of the bias
     const perChannel = 5 * width + 2;
-    // steps and slopes; B, C and their sums; the chunk's dA, zeros
-    const perLane = 2 * CHUNK + (4 * CHUNK + 2) * width;
+    // B, C and their sums, a vector apart; the chunk's dA, zeros
+    const perLane = (4 * CHUNK + 6) * width;
     const borders = Math.max(1, Math.ceil(dims.time / CHUNK)) * width;
     return (
       (CHANNELS * (perChannel + borders) + 4 * perLane + dims.time) * 4 +

@@ -1,24 +1,27 @@
 /**
- * Selective scan, one pass over time for any number of tokens. A unit is up to sixteen neighbouring channels of one
- * sequence: their elements of a step share a cache line. Four channels are computed at once, a lane each, and the sum
- * over the state runs in order within a lane. The unit's states and rows of `A`, turned to `state channel`, stay in
- * scratch and in the cache, 128 bytes a number of the state.
+ * Selective scan, one pass over time for any number of tokens. A unit is up to 64 neighbouring channels of one sequence:
+ * their elements of a step are four cache lines, which the processor fetches ahead. Step sizes and inputs of 32 steps are
+ * brought together first and outputs finished last, so that loops are short and keep many numbers under way. Four
+ * channels are computed at once, a lane each: their decays, then the states and the sum over them. The unit's states and
+ * rows of `A`, turned to `state channel`, stay in scratch and in the cache, 512 bytes a number of the state.
  *
- * Rows of `B` and `C` that four channels share are read as they are. Others are turned to lanes too, into 128 bytes a
+ * Rows of `B` and `C` that four channels share are read as they are. Others are turned to lanes too, into 512 bytes a
  * state more: once for all steps where they are constant, else at every step.
  *
  * Work: an exponential and three multiply-adds for each `batch · time · inner · state`, some 40 instructions for four
  * of them; memory traffic is that of the inputs and outputs, once.
  */
 import { polarTo } from "../../../wasm/src/snippets/angle.as.ts";
-import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
+import { exp2Decay, exp2Decays } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
 import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
 
-const CHANNELS = 16;
+const CHANNELS = 64;
+/** Steps at once, for all channels of a unit. */
+const CHUNK = 32;
 const LOG2_E: f32 = 1.4426950408889634;
 
 /**
@@ -36,13 +39,14 @@ export function selectiveScanForward(
   const blocks = (inner + CHANNELS - 1) / CHANNELS;
   const width = complex ? 2 * state : state; // numbers of a channel's state
   const size = CHANNELS * width;
-  const h = scratch;
-  const rates = at(scratch, size);
+  const decays = scratch;
+  const h = at(scratch, 4 * width);
+  const rates = at(h, size);
   const ownB = at(rates, size);
   const ownC = at(ownB, size);
   const steps = at(ownC, size);
-  const decays = at(steps, CHANNELS);
-  const zero = f32x4.splat(0);
+  const inputs = at(steps, CHUNK * CHANNELS);
+  const outputs = at(inputs, CHUNK * CHANNELS);
   const inGroupB = groupsB ? inner / groupsB : 1;
   const inGroupC = groupsC ? inner / groupsC : 1;
   const shared = sharedByFour(groupsB, inGroupB) && sharedByFour(groupsC, inGroupC);
@@ -51,60 +55,64 @@ export function selectiveScanForward(
     const b = unit / blocks;
     const first = (unit % blocks) * CHANNELS;
     const last = min(first + CHANNELS, inner);
+    const count = last - first;
     const channels = (b * inner + first) * width;
     const bias = deltaBias ? at(deltaBias, first) : 0;
     let begun = false;
     let sequence = 0;
 
-    toLanes(at(A, first * width), rates, last - first, width, width);
-    if (initialState) toLanes(at(initialState, channels), h, last - first, width, width);
+    toLanes(at(A, first * width), rates, count, width, width);
+    if (initialState) toLanes(at(initialState, channels), h, count, width, width);
     else memory.fill(h, 0, (<usize>size) << 2);
     if (!groupsB) spread(B, ownB, first, last, 1, width);
     if (!groupsC) spread(C, ownC, first, last, 1, width);
 
-    for (let t = 0; t < time; t++) {
-      const row = b * time + t;
-      const Bt = at(B, row * groupsB * width);
-      const Ct = at(C, row * groupsC * width);
-      const ignored = mask != 0 && load<i32>(at(mask, row)) == 0;
-      if (seqIdx != 0 && !ignored) {
-        const id = load<i32>(at(seqIdx, row));
-        if (begun && id != sequence) memory.fill(h, 0, (<usize>size) << 2);
-        begun = true;
-        sequence = id;
-      }
-      if (!ignored) {
-        stepSizes(at(delta, row * inner + first), bias, deltaSoftplus, last - first, steps);
+    for (let start = 0; start < time; start += CHUNK) {
+      const length = min(CHUNK, time - start);
+      const here = (b * time + start) * inner + first;
+      stepSizes(at(delta, here), bias, deltaSoftplus, count, inner, length, steps);
+      gather(at(u, here), count, inner, length, inputs);
+
+      for (let t = 0; t < length; t++) {
+        const row = b * time + start + t;
+        const out = at(outputs, t * CHANNELS);
+        if (mask != 0 && load<i32>(at(mask, row)) == 0) {
+          memory.fill(out, 0, CHANNELS << 2);
+          continue;
+        }
+        if (seqIdx != 0) {
+          const id = load<i32>(at(seqIdx, row));
+          if (begun && id != sequence) memory.fill(h, 0, (<usize>size) << 2);
+          begun = true;
+          sequence = id;
+        }
+        const Bt = at(B, row * groupsB * width);
+        const Ct = at(C, row * groupsC * width);
         if (!shared) {
           if (groupsB) spread(Bt, ownB, first, last, inGroupB, width);
           if (groupsC) spread(Ct, ownC, first, last, inGroupC, width);
         }
-      }
-      for (let e = first; e < last; e += 4) {
-        const count = last - e;
-        const here = row * inner + e;
-        if (ignored) {
-          store4(at(y, here), zero, count);
-          continue;
+        for (let e = 0; e < count; e += 4) {
+          const d = v128.load(at(steps, t * CHANNELS + e));
+          const drive = f32x4.mul(d, v128.load(at(inputs, t * CHANNELS + e)));
+          // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
+          const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
+          const place = e * width;
+          const rowB = shared ? at(Bt, groupOf(first + e, inGroupB) * width) : at(ownB, place);
+          const rowC = shared ? at(Ct, groupOf(first + e, inGroupC) * width) : at(ownC, place);
+          let sum: v128;
+          if (complex) sum = complexStep(shared, decays, at(h, place), at(rates, place), rowB, rowC, d, d2, drive, width);
+          else {
+            exp2Decays(d2, at(rates, place), width, decays);
+            if (shared) sum = step(true, decays, at(h, place), rowB, rowC, drive, width);
+            else sum = step(false, decays, at(h, place), rowB, rowC, drive, width);
+          }
+          v128.store(at(out, e), sum);
         }
-        const d = v128.load(at(steps, e - first));
-        const input = load4(at(u, here), count);
-        const drive = f32x4.mul(d, input);
-        let out = D ? f32x4.mul(load4(at(D, e), count), input) : zero;
-
-        // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
-        const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
-        const place = (e - first) * width;
-        const rowB = shared ? at(Bt, groupOf(e, inGroupB) * width) : at(ownB, place);
-        const rowC = shared ? at(Ct, groupOf(e, inGroupC) * width) : at(ownC, place);
-        if (complex) out = complexStep(shared, decays, at(h, place), at(rates, place), rowB, rowC, d, d2, drive, out, width);
-        else if (shared) out = step(true, at(h, place), at(rates, place), rowB, rowC, d2, drive, out, width);
-        else out = step(false, at(h, place), at(rates, place), rowB, rowC, d2, drive, out, width);
-        if (z) out = f32x4.mul(out, silu(load4(at(z, here), count)));
-        store4(at(y, here), out, count);
       }
+      finish(outputs, inputs, D ? at(D, first) : 0, z ? at(z, here) : 0, mask ? at(mask, b * time + start) : 0, count, inner, length, at(y, here));
     }
-    fromLanes(h, at(finalState, channels), last - first, width, width);
+    fromLanes(h, at(finalState, channels), count, width, width);
   }
 }
 
@@ -130,41 +138,59 @@ function spread(rows: usize, lanes: usize, first: i32, last: i32, inGroup: i32, 
   }
 }
 
-/**
- * `softplus(delta + bias)` of a row's channels, or without one or both. This comes before the recurrence and not within
- * it: there each group of channels would wait for its own.
- */
-@inline
-function stepSizes(delta: usize, bias: usize, plus: i32, channels: i32, steps: usize): void {
-  for (let e = 0; e < channels; e += 4) {
-    let d = load4(at(delta, e), channels - e);
-    if (bias) d = f32x4.add(d, load4(at(bias, e), channels - e));
-    if (plus) d = softplus(d);
-    v128.store(at(steps, e), d);
+/** `softplus(delta + bias)` of a chunk, or without one or both, as "time channel". */
+function stepSizes(delta: usize, bias: usize, plus: i32, channels: i32, inner: i32, length: i32, steps: usize): void {
+  for (let t = 0; t < length; t++) {
+    for (let e = 0; e < channels; e += 4) {
+      let d = load4(at(delta, t * inner + e), channels - e);
+      if (bias) d = f32x4.add(d, load4(at(bias, e), channels - e));
+      if (plus) d = softplus(d);
+      v128.store(at(steps, t * CHANNELS + e), d);
+    }
   }
 }
 
-/** Moves the states of four channels on by a step; gives `out` with `C · h` added. `B` and `C` are one row or in lanes. */
+/** Rows of a chunk, close together. */
+function gather(rows: usize, channels: i32, inner: i32, length: i32, to: usize): void {
+  for (let t = 0; t < length; t++) {
+    for (let e = 0; e < channels; e += 4) v128.store(at(to, t * CHANNELS + e), load4(at(rows, t * inner + e), channels - e));
+  }
+}
+
+/** The outputs of a chunk: what the state gives, the skip, and the gate. */
+function finish(
+  sums: usize, inputs: usize, D: usize, z: usize, mask: usize, channels: i32, inner: i32, length: i32, y: usize,
+): void {
+  for (let t = 0; t < length; t++) {
+    const ignored = mask != 0 && load<i32>(at(mask, t)) == 0;
+    for (let e = 0; e < channels; e += 4) {
+      const count = channels - e;
+      let out = v128.load(at(sums, t * CHANNELS + e));
+      if (!ignored) {
+        if (D) out = madd(load4(at(D, e), count), v128.load(at(inputs, t * CHANNELS + e)), out);
+        if (z) out = f32x4.mul(out, silu(load4(at(z, t * inner + e), count)));
+      }
+      store4(at(y, t * inner + e), out, count);
+    }
+  }
+}
+
+/** Moves the states of four channels on by a step; gives `C · h`. `B` and `C` are one row or in lanes. */
 @inline
-function step(
-  shared: bool, h: usize, rates: usize, B: usize, C: usize, d2: v128, drive: v128, out: v128, state: i32,
-): v128 {
+function step(shared: bool, decays: usize, h: usize, B: usize, C: usize, drive: v128, state: i32): v128 {
+  let out = f32x4.splat(0);
   let n = 0;
   let place: usize = 0;
-  // two at a time, as they share the constants of the power of two
   for (; n + 2 <= state; n += 2, place += 32) {
-    const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
-    const decay1 = exp2Decay(f32x4.mul(d2, v128.load(rates + place, 16)));
-    const hn = madd(decay, v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
-    const hn1 = madd(decay1, v128.load(h + place, 16), f32x4.mul(drive, entry(shared, B, n + 1)));
+    const hn = madd(v128.load(decays + place), v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
+    const hn1 = madd(v128.load(decays + place, 16), v128.load(h + place, 16), f32x4.mul(drive, entry(shared, B, n + 1)));
     v128.store(h + place, hn);
     v128.store(h + place, hn1, 16);
     out = madd(entry(shared, C, n), hn, out);
     out = madd(entry(shared, C, n + 1), hn1, out);
   }
   if (n < state) {
-    const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + place)));
-    const hn = madd(decay, v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
+    const hn = madd(v128.load(decays + place), v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
     v128.store(h + place, hn);
     out = madd(entry(shared, C, n), hn, out);
   }
@@ -173,7 +199,7 @@ function step(
 
 /** As `step`, in complex numbers, of which a state has `width / 2`. There is room for one decay at `decays`. */
 function complexStep(
-  shared: bool, decays: usize, h: usize, rates: usize, B: usize, C: usize, d: v128, d2: v128, drive: v128, out: v128, width: i32,
+  shared: bool, decays: usize, h: usize, rates: usize, B: usize, C: usize, d: v128, d2: v128, drive: v128, width: i32,
 ): v128 {
   let sum = f32x4.splat(0);
   for (let n = 0; n < width; n += 2, h += 32, rates += 32) {
@@ -188,7 +214,7 @@ function complexStep(
     v128.store(h, nextIm, 16);
     sum = madd(entry(shared, C, n), nextRe, nmadd(entry(shared, C, n + 1), nextIm, sum));
   }
-  return madd(f32x4.splat(2), sum, out);
+  return f32x4.add(sum, sum);
 }
 
 /** Entry `n` of a row for all lanes, or of four rows in lanes. */

@@ -3,8 +3,11 @@ import { kernels } from "../kernels.generated.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { extentsOfB, extentsOfC, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
-/** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts` and `.token.as.ts`. */
-const CHANNELS = 16;
+/** Channels of a unit; `CHANNELS` in `selective-scan.forward.as.ts`, and in `.token.as.ts`. */
+const CHANNELS = 64;
+const TOKEN_CHANNELS = 16;
+/** Steps at once; `CHUNK` in the former. */
+const CHUNK = 32;
 
 type Sizes = ScanDims & { readonly state: number; readonly complex?: number };
 type Input = "u" | "delta" | "A" | "B" | "C" | "D" | "z" | "deltaBias" | "initialState" | "mask" | "seqIdx";
@@ -17,8 +20,8 @@ export const scanDefinition: KernelDefinition<Sizes, { readonly deltaSoftplus: b
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
   // an exponential costs about as much as ten multiply-adds
   cost: ({ time, state, complex = 1 }) => time * CHANNELS * state * complex * 13,
-  // the state, the rows of A, B and C; the step sizes of a row; a decay
-  scratch: ({ state, complex = 1 }) => ((4 * state * complex + 1) * CHANNELS + 8) * 4,
+  // the decays; the state, the rows of A, B and C; step sizes, inputs and outputs of a chunk
+  scratch: ({ state, complex = 1 }) => (4 * state * complex + (4 * state * complex + 3 * CHUNK) * CHANNELS) * 4,
   args: ({ dims, attributes, inputs, outputs }) => [
     dims.time,
     dims.inner,
@@ -55,8 +58,8 @@ const selectiveScanToken = defineKernel(selectiveScanOp, {
     groupsPerStep(extentsOfB(dims), dims.inner) === 1 &&
     groupsPerStep(extentsOfC(dims), dims.inner) === 1 &&
     !given.has("mask"),
-  units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
-  cost: ({ state }) => CHANNELS * state * 8,
+  units: ({ batch, inner }) => batch * Math.ceil(inner / TOKEN_CHANNELS),
+  cost: ({ state }) => TOKEN_CHANNELS * state * 8,
   args: ({ dims: { inner, state }, attributes, inputs, outputs }) => [
     ...[inner, state, inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C],
     ...[inputs.D, inputs.z, inputs.deltaBias, inputs.initialState],
