@@ -21,9 +21,9 @@ export function matmulPack(
 
 /**
  * Second pass: `c[m, n] = sum over k of a[m, k] · b[k, n]`, with `b` packed and `a` at any strides: it is `dy` for the
- * gradient by the input, and `dy` turned for the one by the weight. A unit is six rows of `c`. Blocks of `a`, 512 deep,
+ * gradient by the input, and `dy` turned for the one by the weight. A unit is six rows of `c`. Blocks of `a`, up to 508 deep,
  * are packed into scratch and stay in the second-level cache while the panels pass, each staying in the first-level one.
- * Work `rows · depth · columns`; memory traffic is `b` once for sixty rows, and `c` twice for 512 terms.
+ * Work `rows · depth · columns`; memory traffic is `b` once for sixty rows, and `c` twice for as many terms.
  *
  * An element is the sum of its blocks' sums, both in order: it has the same bits whatever is computed beside it.
  */
