@@ -3,7 +3,7 @@ import { at } from "../../../wasm/src/snippets/memory.as.ts";
 import { COLUMNS, packRows, product, ROWS } from "../../../wasm/src/snippets/product.as.ts";
 import { BLOCK, GROUP, SCALES, W4, W8 } from "./matmul.blocks.as.ts";
 
-/** Terms that are summed in registers, as in `matmul.backward.as.ts`; whole groups of rows of weights. */
+/** Terms that are summed in registers; a whole number of groups of rows of weights. */
 const DEPTH = 256;
 /** Groups of six rows of `dy` for which weights are unpacked once; with their depth, 120 KiB of scratch. */
 const GROUPS = 20;
