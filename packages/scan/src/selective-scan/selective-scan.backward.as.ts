@@ -19,7 +19,7 @@ import { storeSoftplus } from "../../../wasm/src/snippets/softplus.as.ts";
 import { sums4 } from "../../../wasm/src/snippets/sum.as.ts";
 import { sumRows } from "../../../wasm/src/snippets/sum-rows.as.ts";
 import { advanceReal, retreatReal } from "./selective-scan.real.as.ts";
-import { advance, retreat } from "./selective-scan.steps.as.ts";
+import { advanceComplex, retreatComplex } from "./selective-scan.complex.as.ts";
 import { stepKinds } from "./step-kind.as.ts";
 
 export { sumRows };
@@ -113,8 +113,8 @@ export function selectiveScanBackward(
         const laneB = groupsB ? rowsB : at(rowsB, place);
         const kindsHere = kinds ? at(kinds, chunk * CHUNK) : 0;
         if (complex) {
-          advance(
-            states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), laneB, apartB, kindsHere, inner, complex, width, count, CHUNK,
+          advanceComplex(
+            states, decays, steps, zeros, at(rates, place), at(u, row * inner + e), laneB, apartB, kindsHere, inner, width, count, CHUNK,
           );
         } else {
           advanceReal(
@@ -147,8 +147,8 @@ export function selectiveScanBackward(
           stepSizes(at(delta, here), deltaBias ? at(deltaBias, e) : 0, inner, deltaSoftplus, count, length, steps, slopes);
           memory.copy(states, at(borders, chunk * size + place), (<usize>lane) << 2);
           if (complex) {
-            advance(
-              states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, complex, width, count, length,
+            advanceComplex(
+              states, decays, steps, zeros, at(rates, place), at(u, here), laneB, apartB, kindsHere, inner, width, count, length,
             );
           } else {
             advanceReal(
@@ -157,11 +157,11 @@ export function selectiveScanBackward(
           }
         }
         if (complex) {
-          retreat(
+          retreatComplex(
             states, decays, steps, slopes, zeros, at(rates, place), at(g, place), chunkSums, sumsB, sumsC,
             at(skipSums, e - first), at(biasSums, e - first),
             at(u, here), laneB, laneC, apartB, apartC, D ? at(D, e) : 0, z ? at(z, here) : 0, kindsHere,
-            dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, complex, width, count, length,
+            dy ? at(dy, here) : 0, at(du, here), at(ddelta, here), at(dz, here), inner, width, count, length,
           );
         } else {
           retreatReal(
