@@ -1,4 +1,4 @@
-import type { Init } from "@elapid/nn";
+import { PositionEmbedding, type Init } from "@elapid/nn";
 import { closest } from "fastest-levenshtein";
 import { kindsOfMixers, makeMixer, mixerKinds, type MixerKind, type MixerSizes } from "./blocks.ts";
 import { readConfig, type ConfigReader } from "./config.ts";
@@ -47,14 +47,14 @@ export interface LanguageModelConfig {
  * @throws RangeError if sizes do not fit each other.
  */
 export function languageModel(config: LanguageModelConfig, init: Init): MixerModel {
-  const { vocabSize, dModel, norm = "rms", normEps = 1e-5, tied = true, positions = "none", maxPositions } = config;
+  const { vocabSize, dModel, norm = "rms", normEps = 1e-5, tied = true, positions = "none" } = config;
+  const maxPositions = positions === "learned" ? (config.maxPositions ?? 2048) : undefined;
   const blocks = config.blocks.map(whole);
   const stack = {
     ...{ vocabSize, dModel, norm, normEps, tied },
     nLayers: blocks.length,
     dIntermediate: blocks.map(({ dIntermediate = config.dIntermediate ?? 0 }) => dIntermediate),
-    positions:
-      positions === "learned" ? { learned: maxPositions ?? 2048 } : positions === "none" ? undefined : positions,
+    position: positions === "none" ? undefined : (init: Init) => new PositionEmbedding({ dModel, maxPositions }, init),
   };
   const outScale = blocks.length ** -0.5;
   return new MixerModel(stack, init, (init, layer) => {

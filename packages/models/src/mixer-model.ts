@@ -4,10 +4,10 @@ import {
   LayerNorm,
   Linear,
   Module,
-  PositionEmbedding,
   RmsNorm,
   type Init,
   type Norm,
+  type PositionEmbedding,
   type PositionEmbeddingState,
 } from "@elapid/nn";
 import { recompute, type Tensor } from "@elapid/tensor";
@@ -39,8 +39,8 @@ export interface MixerModelConfig {
   readonly normEps: number;
   /** Width of a gated MLP after each mixer, or after that of each layer; 0 for none. */
   readonly dIntermediate: number | readonly number[];
-  /** What tells tokens where they stand, before the first layer: sines, or so many learned vectors. Default: nothing. */
-  readonly positions?: "sinusoidal" | { readonly learned: number } | undefined;
+  /** Makes what tells tokens where they stand, before the first layer. Default: nothing does. */
+  readonly position?: ((init: Init) => PositionEmbedding) | undefined;
   /** The output head is the embedding. */
   readonly tied: boolean;
 }
@@ -94,12 +94,8 @@ class MixerBackbone extends Module {
   constructor(config: MixerModelConfig, init: Init, mixer: MixerOf) {
     super();
     this.embedding = new Embedding(config.vocabSize, config.dModel, init);
-    const { positions, dModel, nLayers } = config;
-    if (positions !== undefined) {
-      const maxPositions = positions === "sinusoidal" ? undefined : positions.learned;
-      this.position = new PositionEmbedding({ dModel, maxPositions }, init);
-    }
-    this.layers = Array.from({ length: nLayers }, (_, layer) => new MixerBlock(config, init, mixer, layer));
+    this.position = config.position?.(init);
+    this.layers = Array.from({ length: config.nLayers }, (_, layer) => new MixerBlock(config, init, mixer, layer));
     this.normF = normOf(config, init);
   }
 }
