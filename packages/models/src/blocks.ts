@@ -95,7 +95,7 @@ export const kindsOfMixers: { readonly [K in MixerKind]: KindOfMixer<MixerSizes[
   },
   s4d: {
     sizes: ["dState"],
-    parts: ["lti"],
+    parts: ["lti", "gelu"],
     make: (sizes, { dModel, init }) => new S4DMixer({ dModel, ...sizes }, init),
   },
   rnn: { sizes: [], parts: ["rnn"], make: (_, { dModel, init }) => new Rnn({ dModel }, init) },

@@ -180,7 +180,7 @@ describe("a language model of blocks", () => {
       "selective-scan",
       "attention",
     ]);
-    expect(parts({ ...sizes, blocks: ["s4d"], positions: "sinusoidal" })).toEqual(["lti", "attention"]);
+    expect(parts({ ...sizes, blocks: ["s4d"], positions: "sinusoidal" })).toEqual(["lti", "gelu", "attention"]);
   });
 
   test("a state of attention grows with its tokens, others do not", async () => {

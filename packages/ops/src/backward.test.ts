@@ -14,7 +14,10 @@ import {
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { crossEntropyBackward } from "./cross-entropy/cross-entropy.backward.ts";
-import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./elementwise/activations.backward.ts";
+import { geluBackward } from "./elementwise/gelu.backward.ts";
+import { sigmoidBackward } from "./elementwise/sigmoid.backward.ts";
+import { siluBackward } from "./elementwise/silu.backward.ts";
+import { softplusBackward } from "./elementwise/softplus.backward.ts";
 import { embeddingBackward } from "./embedding/embedding.backward.ts";
 import { layerNormBackward } from "./layer-norm/layer-norm.backward.ts";
 import { matmulInputGradient, matmulWeightGradient } from "./matmul/matmul.backward.ts";

@@ -1,2 +1,2 @@
 /** What only some models need of the dense ops: the names under which a device loads the kernels for it. */
-export type OpsPart = "attention";
+export type OpsPart = "attention" | "gelu";

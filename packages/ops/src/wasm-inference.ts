@@ -30,4 +30,5 @@ export const inferenceKernels = [
 /** Those that only some models need. */
 export const inferenceParts: Readonly<Record<OpsPart, () => Promise<readonly WasmKernel[]>>> = {
   attention: async () => (await import("./attention/attention.inference.wasm.ts")).attentionKernels,
+  gelu: async () => (await import("./elementwise/gelu.wasm.ts")).geluKernels,
 };

@@ -3,6 +3,8 @@ import { attentionBackwardKernel } from "./attention/attention.wasm.ts";
 import { attentionKernels } from "./attention/attention.inference.wasm.ts";
 import { crossEntropyBackwardKernel } from "./cross-entropy/cross-entropy.backward.wasm.ts";
 import { activationBackwardKernels } from "./elementwise/activations.backward.wasm.ts";
+import { geluKernels } from "./elementwise/gelu.wasm.ts";
+import { softplusKernel } from "./elementwise/softplus.wasm.ts";
 import { embeddingBackwardKernel } from "./embedding/embedding.backward.wasm.ts";
 import { layerNormBackwardKernel } from "./layer-norm/layer-norm.backward.wasm.ts";
 import { matmulNarrowBackwardKernels } from "./matmul/matmul.backward.narrow.wasm.ts";
@@ -17,6 +19,8 @@ import { inferenceKernels } from "./wasm-inference.ts";
 /** The WebAssembly kernels of this package and of the elementary ops, for `openWasm`. */
 export const kernels = [
   ...inferenceKernels,
+  ...geluKernels,
+  softplusKernel,
   ...activationBackwardKernels,
   ...matmulBackwardKernels,
   ...matmulNarrowBackwardKernels,

@@ -5,14 +5,7 @@ import { concatKernel } from "./copy/concat.wgsl.ts";
 import { sliceKernel } from "./copy/slice.wgsl.ts";
 import { crossEntropyRows } from "./cross-entropy/cross-entropy.rows.wgsl.ts";
 import { addKernel, mulKernel } from "./elementwise/binary.wgsl.ts";
-import {
-  expKernel,
-  geluKernel,
-  negKernel,
-  sigmoidKernel,
-  siluKernel,
-  softplusKernel,
-} from "./elementwise/unary.wgsl.ts";
+import { expKernel, negKernel, siluKernel } from "./elementwise/unary.wgsl.ts";
 import { embeddingRows } from "./embedding/embedding.rows.wgsl.ts";
 import { layerNormRows } from "./layer-norm/layer-norm.rows.wgsl.ts";
 import { matmulFewRows } from "./matmul/matmul.few-rows.wgsl.ts";
@@ -33,9 +26,6 @@ export const inferenceKernels: readonly Kernel[] = [
   expKernel,
   negKernel,
   siluKernel,
-  geluKernel,
-  sigmoidKernel,
-  softplusKernel,
   addKernel,
   mulKernel,
   sliceKernel,
@@ -45,4 +35,5 @@ export const inferenceKernels: readonly Kernel[] = [
 /** Those that only some models need. */
 export const inferenceParts: Readonly<Record<OpsPart, () => Promise<readonly Kernel[]>>> = {
   attention: async () => (await import("./attention/attention.inference.wgsl.ts")).attentionKernels,
+  gelu: async () => (await import("./elementwise/gelu.wgsl.ts")).geluKernels,
 };

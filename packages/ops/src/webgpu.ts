@@ -10,6 +10,8 @@ import {
   siluBackwardKernel,
   softplusBackwardKernel,
 } from "./elementwise/activations.backward.wgsl.ts";
+import { geluKernels } from "./elementwise/gelu.wgsl.ts";
+import { softplusKernel } from "./elementwise/softplus.wgsl.ts";
 import { embeddingBackwardChained } from "./embedding/embedding.backward.wgsl.ts";
 import { layerNormBackwardRows } from "./layer-norm/layer-norm.backward.wgsl.ts";
 import { matmulInputGradientTiled, matmulWeightGradientTiled } from "./matmul/matmul.backward.wgsl.ts";
@@ -23,6 +25,8 @@ import { inferenceKernels } from "./webgpu-inference.ts";
 /** WGSL kernels of the dense and elementary ops. Of several for one op, the first that suits a call runs. */
 export const kernels: readonly Kernel[] = [
   ...inferenceKernels,
+  ...geluKernels,
+  softplusKernel,
   padKernel,
   sumRowsKernel,
   repeatKernel,

@@ -1,6 +1,9 @@
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
-import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./activations.backward.ts";
+import { geluBackward } from "./gelu.backward.ts";
+import { sigmoidBackward } from "./sigmoid.backward.ts";
+import { siluBackward } from "./silu.backward.ts";
+import { softplusBackward } from "./softplus.backward.ts";
 
 const activation = (op: typeof siluBackward, entry: string) =>
   defineKernel(op, {

@@ -1,6 +1,9 @@
 import { defineKernel, exponential, groupIndex, wgsl, type Kernel, type Wgsl } from "@elapid/webgpu";
-import { geluBackward, sigmoidBackward, siluBackward, softplusBackward } from "./activations.backward.ts";
+import { geluBackward } from "./gelu.backward.ts";
 import { normal } from "./normal.wgsl.ts";
+import { sigmoidBackward } from "./sigmoid.backward.ts";
+import { siluBackward } from "./silu.backward.ts";
+import { softplusBackward } from "./softplus.backward.ts";
 
 const WORKGROUP = 64;
 

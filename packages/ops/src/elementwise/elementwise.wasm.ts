@@ -1,15 +1,12 @@
 import { binaryOps, unaryOps } from "@elapid/tensor";
 import { defineKernel } from "@elapid/wasm";
 import { kernels } from "../kernels.generated.ts";
-import { geluOp } from "./gelu.ts";
-import { sigmoidOp } from "./sigmoid.ts";
 import { siluOp } from "./silu.ts";
-import { softplusOp } from "./softplus.ts";
 
 type UnaryOp = (typeof unaryOps)["exp"];
 type BinaryOp = (typeof binaryOps)["add"];
 
-const unary = (op: UnaryOp, entry: string) =>
+export const unary = (op: UnaryOp, entry: string) =>
   defineKernel(op, {
     module: kernels,
     entry,
@@ -31,9 +28,6 @@ export const elementwiseKernels = [
   unary(unaryOps.exp, "unaryExp"),
   unary(unaryOps.neg, "unaryNeg"),
   unary(siluOp, "unarySilu"),
-  unary(softplusOp, "unarySoftplus"),
-  unary(sigmoidOp, "unarySigmoid"),
-  unary(geluOp, "unaryGelu"),
   binary(binaryOps.add, "binaryAdd"),
   binary(binaryOps.mul, "binaryMul"),
 ];

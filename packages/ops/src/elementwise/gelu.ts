@@ -1,5 +1,5 @@
 import { defineOp, type Tensor } from "@elapid/tensor";
-import { geluBackward } from "./activations.backward.ts";
+import { geluBackward } from "./gelu.backward.ts";
 import { normalCdf } from "./normal.ts";
 
 /** Declaration of `gelu(x) = x · (1 + erf(x / √2)) / 2` (Hendrycks & Gimpel 2016), the exact form and not that of tanh. */

@@ -1,5 +1,5 @@
 import { defineOp, type Tensor } from "@elapid/tensor";
-import { sigmoidBackward } from "./activations.backward.ts";
+import { sigmoidBackward } from "./sigmoid.backward.ts";
 
 /** Declaration of `sigmoid(x) = 1 / (1 + exp(-x))`. */
 export const sigmoidOp = defineOp({

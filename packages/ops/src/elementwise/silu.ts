@@ -1,5 +1,5 @@
 import { defineOp, type Tensor } from "@elapid/tensor";
-import { siluBackward } from "./activations.backward.ts";
+import { siluBackward } from "./silu.backward.ts";
 
 /** Declaration of `silu(x) = x · sigmoid(x)` (Hendrycks & Gimpel 2016), the activation and gate of Mamba. */
 export const siluOp = defineOp({

@@ -1,5 +1,5 @@
 import { defineOp, type Tensor } from "@elapid/tensor";
-import { softplusBackward } from "./activations.backward.ts";
+import { softplusBackward } from "./softplus.backward.ts";
 
 /** Declaration of `softplus(x) = log(1 + exp(x))`, which keeps the step size positive; above 20 it is `x`, as in PyTorch. */
 export const softplusOp = defineOp({
