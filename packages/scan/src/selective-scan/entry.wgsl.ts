@@ -1,4 +1,4 @@
-import { cosineSine, exponential, wgsl, type Wgsl } from "@elapid/webgpu";
+import { exponential, wgsl, type Wgsl } from "@elapid/webgpu";
 
 /**
  * An entry of the state, a real or a complex number, so that one text serves both recurrences:
@@ -8,11 +8,16 @@ import { cosineSine, exponential, wgsl, type Wgsl } from "@elapid/webgpu";
  * - `output(c, h)`, what `h` adds to `y`, and `outputSlope(c)`, how it does: c · h and c, or 2 Re(c · h) and 2 conj(c);
  * - `project(a, b)` = Re(a · conj(b)).
  */
-export function entry(parts: 1 | 2): Wgsl {
-  return parts === 1 ? realEntry : complexEntry;
+export interface Entry {
+  /** Numbers of an entry: 2 where it is complex. */
+  readonly parts: 1 | 2;
+  readonly text: Wgsl;
 }
 
-const realEntry = wgsl`${exponential}
+/** A real entry. */
+export const realEntry: Entry = {
+  parts: 1,
+  text: wgsl`${exponential}
 alias Entry = f32;
 const parts = 1u;
 fn entryOf(re: f32, im: f32) -> Entry { return re; }
@@ -23,17 +28,5 @@ fn madd(a: Entry, b: Entry, c: Entry) -> Entry { return fma(a, b, c); }
 fn conj(a: Entry) -> Entry { return a; }
 fn output(c: Entry, h: Entry, sum: f32) -> f32 { return fma(c, h, sum); }
 fn outputSlope(c: Entry) -> Entry { return c; }
-fn project(a: Entry, b: Entry, sum: f32) -> f32 { return fma(a, b, sum); }`;
-
-const complexEntry = wgsl`${exponential}${cosineSine}
-alias Entry = vec2f;
-const parts = 2u;
-fn entryOf(re: f32, im: f32) -> Entry { return vec2f(re, im); }
-fn part(x: Entry, p: u32) -> f32 { return x[p]; }
-fn decayOf(rate: Entry, d: f32) -> Entry { return exponential(d * rate.x) * cosineSine(d * rate.y); }
-fn times(a: Entry, b: Entry) -> Entry { return vec2f(fma(-a.y, b.y, a.x * b.x), fma(a.y, b.x, a.x * b.y)); }
-fn madd(a: Entry, b: Entry, c: Entry) -> Entry { return fma(vec2f(-a.y, a.y), b.yx, fma(vec2f(a.x), b, c)); }
-fn conj(a: Entry) -> Entry { return vec2f(a.x, -a.y); }
-fn output(c: Entry, h: Entry, sum: f32) -> f32 { return fma(-2.0 * c.y, h.y, fma(2.0 * c.x, h.x, sum)); }
-fn outputSlope(c: Entry) -> Entry { return 2.0 * conj(c); }
-fn project(a: Entry, b: Entry, sum: f32) -> f32 { return fma(a.y, b.y, fma(a.x, b.x, sum)); }`;
+fn project(a: Entry, b: Entry, sum: f32) -> f32 { return fma(a, b, sum); }`,
+};

@@ -11,7 +11,7 @@ const AHEAD = 8;
  */
 export const backwardChunkAlone = (state: number, form: BackwardForm) => wgsl`
   ${layout(form)}
-  const slice = ${sliceOf(state, form.parts)}u;
+  const slice = ${sliceOf(state, form.entry.parts)}u;
 
   @compute @workgroup_size(${WORKGROUP})
   fn main(

@@ -9,7 +9,7 @@ import { sliceOf, WORKGROUP } from "./selective-scan.layout.wgsl.ts";
  */
 export const backwardChunk = (state: number, form: BackwardForm) => wgsl`
   ${layout(form)}
-  const slice = ${sliceOf(state, form.parts)}u;
+  const slice = ${sliceOf(state, form.entry.parts)}u;
   const numbers = slice * parts;
   const stride = ${WORKGROUP + 1}u; // of a column of the tile: neighbours lie in different banks
   var<workgroup> tile: array<f32, 2 * numbers * stride>; // of C, then of B

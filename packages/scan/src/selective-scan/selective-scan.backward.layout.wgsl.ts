@@ -1,5 +1,5 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
-import { entry } from "./entry.wgsl.ts";
+import type { Entry } from "./entry.wgsl.ts";
 import { WORKGROUP, type KernelDims } from "./selective-scan.layout.wgsl.ts";
 import { extentsOfB, extentsOfC, type Extents } from "./shared-rows.ts";
 import { sharedRows } from "./shared-rows.wgsl.ts";
@@ -10,8 +10,8 @@ export const CHUNK = 32;
 
 /** Which text the passes are made of, and how much they keep. */
 export interface BackwardForm {
-  /** Numbers of an entry of the state: 2 where it is complex. */
-  readonly parts: 1 | 2;
+  /** An entry of the state. */
+  readonly entry: Entry;
   /** Whether each channel has one row of `B`, or of `C`, for all steps. */
   readonly ownB: boolean;
   readonly ownC: boolean;
@@ -21,10 +21,10 @@ export interface BackwardForm {
   readonly blocks: number;
 }
 
-export function formOf(dims: KernelDims, parts: 1 | 2): BackwardForm {
+export function formOf(dims: KernelDims, entry: Entry): BackwardForm {
   const [ownB, ownC] = [isOwn(dims, extentsOfB(dims)), isOwn(dims, extentsOfC(dims))];
   const segments = leastCommonMultiple(ownB ? 1 : dims.groupsB, ownC ? 1 : dims.groupsC);
-  return { parts, ownB, ownC, segments, blocks: segments * Math.ceil(dims.inner / segments / WORKGROUP) };
+  return { entry, ownB, ownC, segments, blocks: segments * Math.ceil(dims.inner / segments / WORKGROUP) };
 }
 
 /** Whether `B` and `C` have a row for each step or one for all of them: what is between has no kernel. */
@@ -54,10 +54,10 @@ function leastCommonMultiple(a: number, b: number): number {
  * - `shares`: outputs before gate and skip; of `B`, then of `C`, what each block of 64 channels adds; of `D`, then of
  *   `deltaBias`, what each chunk adds.
  */
-export function layout({ parts, ownB, ownC, segments, blocks }: BackwardForm): Wgsl {
+export function layout({ entry, ownB, ownC, segments, blocks }: BackwardForm): Wgsl {
   return wgsl`
 ${groupIndex}
-${entry(parts)}
+${entry.text}
 ${stepKinds}
 ${sharedRows}
 struct Piece { b: u32, chunk: u32, e: u32, first: u32, end: u32 }

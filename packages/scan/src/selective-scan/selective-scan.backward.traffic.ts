@@ -1,12 +1,14 @@
 import type { Traffic } from "@elapid/webgpu";
+import type { Entry } from "./entry.wgsl.ts";
 import { formOf } from "./selective-scan.backward.layout.wgsl.ts";
 import type { KernelDims } from "./selective-scan.layout.wgsl.ts";
 import { sizesOf } from "./selective-scan.traffic.ts";
 
 /** What the backward kernel moves, pass by pass. */
-export function backwardTraffic(dims: KernelDims, given: ReadonlySet<string>, parts: 1 | 2, chunks: number): Traffic {
+export function backwardTraffic(dims: KernelDims, given: ReadonlySet<string>, entry: Entry, chunks: number): Traffic {
+  const { parts } = entry;
   const { elements, states, rates, rowsB, rowsC, slices } = sizesOf(dims, parts);
-  const { ownB, ownC, blocks } = formOf(dims, parts);
+  const { ownB, ownC, blocks } = formOf(dims, entry);
   const z = given.has("z") ? elements : 0;
   const skip = given.has("D") ? elements : 0;
   const borders = states * chunks;

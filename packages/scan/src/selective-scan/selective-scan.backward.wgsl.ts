@@ -2,6 +2,7 @@ import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/web
 import { siluSlope } from "../causal-conv1d/silu-slope.wgsl.ts";
 import { backwardCarry, backwardChunkAlone } from "./selective-scan.backward.borders.wgsl.ts";
 import { backwardChunk } from "./selective-scan.backward.chunk.wgsl.ts";
+import { realEntry, type Entry } from "./entry.wgsl.ts";
 import { CHUNK, formOf, isCovered, layout } from "./selective-scan.backward.layout.wgsl.ts";
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { WORKGROUP, type KernelDims } from "./selective-scan.layout.wgsl.ts";
@@ -34,19 +35,20 @@ const groupsFor = (invocations: number) => Math.ceil(invocations / WORKGROUP);
  * 13 stores, if what a chunk reads again, `B` and `C` come from cache; 4 loads and 3 stores are the least possible. Suits any
  * state, best a multiple of 16; a call whose `steps` outgrow one binding, 128 MiB, is none for it.
  */
-export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
+export function backwardScan(entry: Entry): KernelDefinition<KernelDims, object> {
+  const { parts } = entry;
   /** Shares of `B` and of `C`, where channels share them. */
   const sharedElements = (dims: KernelDims) => {
-    const { ownB, ownC, blocks } = formOf(dims, parts);
+    const { ownB, ownC, blocks } = formOf(dims, entry);
     return (Number(!ownB) + Number(!ownC)) * blocks * dims.batch * dims.time * parts * dims.state;
   };
   return {
     suits: (dims) => dims.state >= 1 && isCovered(dims),
-    traffic: (dims, { given }) => backwardTraffic(dims, given, parts, chunksOf(dims.time)),
+    traffic: (dims, { given }) => backwardTraffic(dims, given, entry, chunksOf(dims.time)),
     scratch: {
       steps: (dims) => 2 * elementsOf(dims) + dims.batch * dims.time,
       carries: (dims) =>
-        piecesOf(dims) * ((formOf(dims, parts).ownC ? 3 : 2) * parts * dims.state + 1) +
+        piecesOf(dims) * ((formOf(dims, entry).ownC ? 3 : 2) * parts * dims.state + 1) +
         dims.batch * chunksOf(dims.time),
       shares: (dims) => elementsOf(dims) + sharedElements(dims) + 2 * piecesOf(dims),
     },
@@ -55,7 +57,7 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
         binds: ["mask", "seqIdx", "steps"],
         workgroups: ({ batch, time }) => groupsFor(batch * time),
         source: (dims) => wgsl`
-        ${layout(formOf(dims, parts))}
+        ${layout(formOf(dims, entry))}
         ${stepKind}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
@@ -72,7 +74,7 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
         binds: ["delta", "z", "deltaBias", "dy", "ddelta", "dz", "steps"],
         workgroups: (dims) => groupsFor(elementsOf(dims)),
         source: (dims) => wgsl`
-        ${layout(formOf(dims, parts))}
+        ${layout(formOf(dims, entry))}
         ${softplus}
         ${siluSlope}
         @compute @workgroup_size(${WORKGROUP})
@@ -112,23 +114,23 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
       {
         binds: ["u", "A", "B", "C", "steps", "carries"],
         workgroups: (dims) => groupsFor(piecesOf(dims)),
-        source: (dims) => backwardChunkAlone(dims.state, formOf(dims, parts)),
+        source: (dims) => backwardChunkAlone(dims.state, formOf(dims, entry)),
       },
       {
         binds: ["A", "initialState", "dfinalState", "dinitialState", "carries"],
         workgroups: ({ batch, inner, state }) => groupsFor(batch * inner * state),
-        source: (dims) => backwardCarry(formOf(dims, parts)),
+        source: (dims) => backwardCarry(formOf(dims, entry)),
       },
       {
         binds: ["u", "A", "B", "C", "du", "steps", "carries", "shares"],
-        workgroups: (dims) => dims.batch * chunksOf(dims.time) * formOf(dims, parts).blocks,
-        source: (dims) => backwardChunk(dims.state, formOf(dims, parts)),
+        workgroups: (dims) => dims.batch * chunksOf(dims.time) * formOf(dims, entry).blocks,
+        source: (dims) => backwardChunk(dims.state, formOf(dims, entry)),
       },
       {
         binds: ["u", "D", "du", "ddelta", "dz", "steps", "shares"],
         workgroups: (dims) => groupsFor(piecesOf(dims)),
         source: (dims) => wgsl`
-        ${layout(formOf(dims, parts))}
+        ${layout(formOf(dims, entry))}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -164,7 +166,7 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
         workgroups: ({ batch, time, groupsB, groupsC, state }) =>
           groupsFor(batch * time * Math.max(groupsB, groupsC) * parts * state),
         source: (dims) => wgsl`
-        ${layout(formOf(dims, parts))}
+        ${layout(formOf(dims, entry))}
         /** Number i of a gradient that groups share: which of the numbers of a row it is, and of which row and blocks. */
         struct Share { number: u32, row: u32, first: u32, end: u32 }
         fn shareAt(i: u32, groups: u32) -> Share {
@@ -199,7 +201,7 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
         binds: ["dA", "dB", "dC", "dD", "ddeltaBias", "carries", "shares"],
         workgroups: ({ inner, state }) => groupsFor(inner * (parts * state + 2)),
         source: (dims) => wgsl`
-        ${layout(formOf(dims, parts))}
+        ${layout(formOf(dims, entry))}
         @compute @workgroup_size(${WORKGROUP})
         fn main(
           @builtin(workgroup_id) group: vec3u,
@@ -242,4 +244,4 @@ export function backwardScan(parts: 1 | 2): KernelDefinition<KernelDims, object>
   };
 }
 
-export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backwardScan(1));
+export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backwardScan(realEntry));

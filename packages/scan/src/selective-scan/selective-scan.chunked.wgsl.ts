@@ -1,4 +1,5 @@
 import { defineKernel, softplus, wgsl, type KernelDefinition } from "@elapid/webgpu";
+import { realEntry, type Entry } from "./entry.wgsl.ts";
 import {
   carriedOver,
   forwardLayout,
@@ -31,8 +32,9 @@ const AHEAD = 8;
  * cache and the state is at most 16 numbers, and `4 · state / chunk` more for the borders, 2 at state 16 and chunks of
  * 32; 3 loads and a store are the least possible. Suits long sequences of few channels.
  */
-export function chunkedScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
-  const formOf = (dims: ScanSizes): Form => ({ parts, chunk: scanVariant(dims, parts, Infinity).chunk, chunked: true });
+export function chunkedScan(entry: Entry): KernelDefinition<KernelDims, object> {
+  const { parts } = entry;
+  const formOf = (dims: ScanSizes): Form => ({ entry, chunk: scanVariant(dims, parts, Infinity).chunk, chunked: true });
   const chunksOf = (dims: ScanSizes) => Math.ceil(dims.time / formOf(dims).chunk);
   const groupsOfPieces = (dims: ScanSizes) => Math.ceil((dims.batch * chunksOf(dims) * dims.inner) / WORKGROUP);
   return {
@@ -159,4 +161,4 @@ export function chunkedScan(parts: 1 | 2): KernelDefinition<KernelDims, object> 
   };
 }
 
-export const selectiveScanChunked = defineKernel(selectiveScanOp, chunkedScan(1));
+export const selectiveScanChunked = defineKernel(selectiveScanOp, chunkedScan(realEntry));

@@ -1,4 +1,5 @@
 import { defineKernel, wgsl, type KernelDefinition } from "@elapid/webgpu";
+import { realEntry, type Entry } from "./entry.wgsl.ts";
 import { forwardLayout, WORKGROUP, type Form, type KernelDims } from "./selective-scan.layout.wgsl.ts";
 import { selectiveScanOp } from "./selective-scan.ts";
 import { carriedElements, scanVariant, type ScanSizes } from "./selective-scan.variant.ts";
@@ -17,9 +18,10 @@ import { prepare, walk } from "./selective-scan.walk.wgsl.ts";
  * from cache and the state is at most 16 numbers; each 16 more cost 3 loads and a store again. The passes around the walk
  * move `6 · state` numbers a channel. Suits many channels, and one token, which is a walk of one step.
  */
-export function sequentialScan(parts: 1 | 2): KernelDefinition<KernelDims, object> {
+export function sequentialScan(entry: Entry): KernelDefinition<KernelDims, object> {
+  const { parts } = entry;
   const formOf = (dims: ScanSizes): Form => ({
-    parts,
+    entry,
     chunk: scanVariant(dims, parts, Infinity).chunk,
     chunked: false,
   });
@@ -70,4 +72,4 @@ export function sequentialScan(parts: 1 | 2): KernelDefinition<KernelDims, objec
   };
 }
 
-export const selectiveScanForward = defineKernel(selectiveScanOp, sequentialScan(1));
+export const selectiveScanForward = defineKernel(selectiveScanOp, sequentialScan(realEntry));

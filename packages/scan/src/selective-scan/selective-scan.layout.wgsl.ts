@@ -1,5 +1,5 @@
 import { groupIndex, wgsl, type Wgsl } from "@elapid/webgpu";
-import { entry } from "./entry.wgsl.ts";
+import type { Entry } from "./entry.wgsl.ts";
 import type { ScanDims } from "./shared-rows.ts";
 import { sharedRows } from "./shared-rows.wgsl.ts";
 import { stepKinds } from "./step-kind.wgsl.ts";
@@ -11,8 +11,8 @@ export type KernelDims = ScanDims & { readonly state: number };
 
 /** Which text a pass is made of. */
 export interface Form {
-  /** Numbers of an entry of the state: 2 where it is complex. */
-  readonly parts: 1 | 2;
+  /** An entry of the state. */
+  readonly entry: Entry;
   /** Steps of a chunk. */
   readonly chunk: number;
   /** Whether there is a border for each chunk, or one for the whole channel. */
@@ -32,10 +32,10 @@ export function sliceOf(state: number, parts: 1 | 2): number {
  * that of the step in it which does most; a copy of `D` and one of `deltaBias`; what kind of step each is. The copies leave the walk
  * with eight tensors to bind.
  */
-export function forwardLayout({ parts, chunk, chunked }: Form): Wgsl {
+export function forwardLayout({ entry, chunk, chunked }: Form): Wgsl {
   return wgsl`
 ${groupIndex}
-${entry(parts)}
+${entry.text}
 ${sharedRows}
 ${stepKinds}
 const chunked = ${chunked};

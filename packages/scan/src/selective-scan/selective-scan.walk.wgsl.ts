@@ -51,7 +51,7 @@ export function walk(state: number, form: Form): Wgsl {
     ${carriedOver}
     ${softplus}
     ${silu}
-    const slice = ${sliceOf(state, form.parts)}u;
+    const slice = ${sliceOf(state, form.entry.parts)}u;
 
     @compute @workgroup_size(${WORKGROUP})
     fn main(
