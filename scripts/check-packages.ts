@@ -60,11 +60,12 @@ const page = `
 
 /** What it never asks for, of what is imported when it is wanted: other architectures, formats, tokenizers and devices, gradients, files. */
 const unwanted = [
-  "models/src/(mamba2|mamba3|score|narrow-uploads)",
+  "models/src/(mamba2|mamba3|elapid|score|narrow-uploads)",
   "loaders/src/(pytorch-zip|file|disk-folder)",
   "tokenizers/src/(chat-template|models/(unigram|word-piece|word-level))",
   "(ops|scan)/src/(wasm|webgpu)",
-  "scan/src/(ssd|mamba3)/[^/]*",
+  "scan/src/(ssd|mamba3|lti|rnn|gru)/[^/]*",
+  "ops/src/(attention/|elementwise/gelu)[^/]*",
 ];
 const never = {
   WASM: moduleNames([...unwanted, "elapid/src/gpu-backend"]),
