@@ -57,6 +57,7 @@ describe.each(Object.entries(configs))("%s", (type, config) => {
       valueAndGrad(() => sum(model.forward(ids, { recompute }).logits!), Object.fromEntries(model.parameters()));
       return device.peakBytes - live;
     };
-    expect(await peakOf(true)).toBeLessThan(0.75 * (await peakOf(false)));
+    // 0.52 to 0.67 here, where the logits are a good part of either peak
+    expect(await peakOf(true)).toBeLessThan(0.7 * (await peakOf(false)));
   });
 });
