@@ -192,6 +192,18 @@ export function testSelectiveScanLaws(op: AnyOp, forms: Forms, run: Run): void {
       [...finalState].map((_, i) => Math.floor(i / (finalState.length / sizes.inner)) === 2),
     );
   });
+
+  test("keeps a NaN in A of one token in its channel, after a state and without one", async () => {
+    const sizes = sized({ ...small, batch: 1, time: 1 });
+    const inputs = randomInputs(op, sizes, { seed: 10, ...unmasked });
+    inputs.A.fill(NaN, (2 * inputs.A.length) / sizes.inner, (3 * inputs.A.length) / sizes.inner);
+    const { initialState: _, ...fresh } = inputs;
+    for (const given of [inputs, fresh]) {
+      const { y } = await run(op, sizes, given, attributes);
+      expect([...y].map(Number.isNaN)).toEqual([false, false, true, false, false, false]);
+    }
+  });
+
   test("packed sequences have the results that they have by themselves", () =>
     fc.assert(
       fc.asyncProperty(

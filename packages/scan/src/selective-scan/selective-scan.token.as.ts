@@ -1,5 +1,5 @@
 /**
- * Selective scan of one token, real, whose channels share a row of `B` and one of `C`. A unit is up to sixteen neighbouring
+ * Selective scan of one token after a state, real, whose channels share a row of `B` and one of `C`. A unit is up to sixteen neighbouring
  * channels of one sequence. Four numbers of a channel's state are computed at once, as they lie: unlike in
  * `selective-scan.forward.as.ts`, which has many steps to make up for it, nothing is turned to lanes. `C · h` is summed in
  * four lanes, those of four channels together.
@@ -45,25 +45,25 @@ export function selectiveScanToken(
 
       const size = (<usize>state) << 2;
       let rates = at(A, e * state);
-      let before = initialState ? at(initialState, here * state) : 0;
+      let before = at(initialState, here * state);
       let after = at(finalState, here * state);
       const sum0 = channel(rates, rowB, rowC, before, after, size, lane0(d2), lane0(drive));
       let sum1 = sum0, sum2 = sum0, sum3 = sum0;
       if (count > 1) {
         rates += size;
-        if (before) before += size;
+        before += size;
         after += size;
         sum1 = channel(rates, rowB, rowC, before, after, size, lane1(d2), lane1(drive));
       }
       if (count > 2) {
         rates += size;
-        if (before) before += size;
+        before += size;
         after += size;
         sum2 = channel(rates, rowB, rowC, before, after, size, lane2(d2), lane2(drive));
       }
       if (count > 3) {
         rates += size;
-        if (before) before += size;
+        before += size;
         after += size;
         sum3 = channel(rates, rowB, rowC, before, after, size, lane3(d2), lane3(drive));
       }
@@ -82,8 +82,8 @@ function channel(
 ): v128 {
   let sum = f32x4.splat(0);
   for (let n: usize = 0; n < size; n += 16) {
-    let h = f32x4.mul(drive, v128.load(B + n));
-    if (before) h = madd(exp2Decay(f32x4.mul(d2, v128.load(rates + n))), v128.load(before + n), h);
+    const decay = exp2Decay(f32x4.mul(d2, v128.load(rates + n)));
+    const h = madd(decay, v128.load(before + n), f32x4.mul(drive, v128.load(B + n)));
     v128.store(after + n, h);
     sum = madd(v128.load(C + n), h, sum);
   }

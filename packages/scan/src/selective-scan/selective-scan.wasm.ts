@@ -48,7 +48,7 @@ export const scanDefinition: KernelDefinition<Sizes, { readonly deltaSoftplus: b
 
 const selectiveScanForward = defineKernel(selectiveScanOp, scanDefinition);
 
-/** One token whose channels share a row of `B` and one of `C`. */
+/** One token after a state, whose channels share a row of `B` and one of `C`. */
 const selectiveScanToken = defineKernel(selectiveScanOp, {
   module: kernels,
   entry: "selectiveScanToken",
@@ -57,6 +57,7 @@ const selectiveScanToken = defineKernel(selectiveScanOp, {
     dims.state % 4 === 0 &&
     groupsPerStep(extentsOfB(dims), dims.inner) === 1 &&
     groupsPerStep(extentsOfC(dims), dims.inner) === 1 &&
+    given.has("initialState") &&
     !given.has("mask"),
   units: ({ batch, inner }) => batch * Math.ceil(inner / TOKEN_CHANNELS),
   cost: ({ state }) => TOKEN_CHANNELS * state * 8,
