@@ -112,6 +112,19 @@ describe.each(backends())("matmul with narrow weights on $name", ({ device }) =>
       }
     });
 
+    test.each([1e-30, 1e30, 0, NaN, Infinity])(
+      "gives a row times %f the same bits alone and beside another",
+      async (factor) => {
+        const sizes = { rows: 2, inner: 75, out: 19 };
+        const inputs = draw(sizes, 6);
+        const x = inputs.x.map((value, i) => (i % 3 === 0 ? value * factor : value));
+        const both = await product(await device(), sizes, { ...inputs, x }, dtype);
+        const alone = await product(await device(), { ...sizes, rows: 1 }, { ...inputs, x: x.slice(0, 75) }, dtype);
+        expect(alone).toEqual(both.subarray(0, 19));
+        expect(alone.every(Number.isFinite)).toBe(Number.isFinite(factor));
+      },
+    );
+
     test("takes rows that are tiny, huge or zero", async () => {
       const sizes = { rows: 4, inner: 40, out: 9 };
       const inputs = draw(sizes, 5);

@@ -33,6 +33,7 @@ const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
       entry: dtype === "f16" ? "matmulRowF16" : "matmulRowBf16",
       grain: 8,
       suits: ({ rows }) => rows === 1,
+      scratch: ({ in: inner }) => 4 * inner,
       args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
     }),
     defineKernel(matmulOp, {
