@@ -2,7 +2,7 @@ import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
 import { exponentFactor, quickHalves4, signedBits } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
-import { GROUP, HEAD, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
+import { GROUP, HEAD, scaled, SCALES, storeOutputs, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
 
 const NIBBLES = memory.data<u32>([0x0f0f0f0f]);
 
@@ -36,7 +36,7 @@ function fourGroupsQ4(
   const signed = signedBits();
   const factor = exponentFactor();
   for (const last = x + (<usize>blocks) * X4; x < last; x += X4, w += W4) {
-    let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let a0 = v128.load32_splat(x, 4), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     for (let p: usize = 0; p < 16; p += 4) {
       const low = v128.load32_splat(x + p, HEAD);
       const high = v128.load32_splat(x + p, HEAD + 16);
@@ -61,19 +61,18 @@ function fourGroupsQ4(
       q = v128.load(at, SCALES + 16);
       b3 = pairsQ4(b3, q, low, high, nibble);
     }
-    const start = v128.load32_splat(x, 4);
     let scales = w;
-    l0 = scaled(l0, sumsOf(a0, start), quickHalves4(scales, signed, factor), x);
-    h0 = scaled(h0, sumsOf(b0, start), quickHalves4(scales + 8, signed, factor), x);
+    l0 = scaled(l0, i32x4.extadd_pairwise_i16x8_s(a0), quickHalves4(scales, signed, factor), x);
+    h0 = scaled(h0, i32x4.extadd_pairwise_i16x8_s(b0), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l1 = scaled(l1, sumsOf(a1, start), quickHalves4(scales, signed, factor), x);
-    h1 = scaled(h1, sumsOf(b1, start), quickHalves4(scales + 8, signed, factor), x);
+    l1 = scaled(l1, i32x4.extadd_pairwise_i16x8_s(a1), quickHalves4(scales, signed, factor), x);
+    h1 = scaled(h1, i32x4.extadd_pairwise_i16x8_s(b1), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l2 = scaled(l2, sumsOf(a2, start), quickHalves4(scales, signed, factor), x);
-    h2 = scaled(h2, sumsOf(b2, start), quickHalves4(scales + 8, signed, factor), x);
+    l2 = scaled(l2, i32x4.extadd_pairwise_i16x8_s(a2), quickHalves4(scales, signed, factor), x);
+    h2 = scaled(h2, i32x4.extadd_pairwise_i16x8_s(b2), quickHalves4(scales + 8, signed, factor), x);
     scales += apart;
-    l3 = scaled(l3, sumsOf(a3, start), quickHalves4(scales, signed, factor), x);
-    h3 = scaled(h3, sumsOf(b3, start), quickHalves4(scales + 8, signed, factor), x);
+    l3 = scaled(l3, i32x4.extadd_pairwise_i16x8_s(a3), quickHalves4(scales, signed, factor), x);
+    h3 = scaled(h3, i32x4.extadd_pairwise_i16x8_s(b3), quickHalves4(scales + 8, signed, factor), x);
   }
   storeGroup(y, l0, h0, bias, first, out);
   storeGroup(y, l1, h1, bias, first + part, out);

@@ -2,7 +2,7 @@ import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
 import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
-import { BLOCK, GROUP, HEADS, ROWS, scaled, SCALES, storeOutputs, sumsOf, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
+import { BLOCK, GROUP, HEADS, ROWS, scaled, SCALES, storeOutputs, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
 
 /** Bytes of `x`, as integers, that stay in the second-level cache while the weights pass by. */
 const ROW_BLOCK: usize = 512 * 1024;
@@ -96,8 +96,9 @@ function fourRows(
   let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
   const size: usize = ROWS * (wide ? X8 : X4);
   for (const last = x + length; x < last; x += size, panel += PANEL) {
-    let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let a0: v128, a1: v128, a2: v128, a3: v128, b0: v128, b1: v128, b2: v128, b3: v128;
     if (wide) {
+      a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = i32x4.splat(0);
       for (let p: usize = 0; p < 256; p += 32) {
         const from = panel + p;
         const words = x + p;
@@ -131,6 +132,10 @@ function fourRows(
         b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
       }
     } else {
+      a0 = b0 = v128.load32_splat(x, 16);
+      a1 = b1 = v128.load32_splat(x, 20);
+      a2 = b2 = v128.load32_splat(x, 24);
+      a3 = b3 = v128.load32_splat(x, 28);
       for (let p: usize = 0; p < 256; p += 32) {
         const words = x + p / 2;
         const q = v128.load(panel + p, NUMBERS);
@@ -148,18 +153,14 @@ function fourRows(
         a3 = i16x8.add(a3, dotPairs(v, q));
         b3 = i16x8.add(b3, dotPairs(v, r));
       }
-      let start = v128.load32_splat(x, 16);
-      a0 = sumsOf(a0, start);
-      b0 = sumsOf(b0, start);
-      start = v128.load32_splat(x, 20);
-      a1 = sumsOf(a1, start);
-      b1 = sumsOf(b1, start);
-      start = v128.load32_splat(x, 24);
-      a2 = sumsOf(a2, start);
-      b2 = sumsOf(b2, start);
-      start = v128.load32_splat(x, 28);
-      a3 = sumsOf(a3, start);
-      b3 = sumsOf(b3, start);
+      a0 = i32x4.extadd_pairwise_i16x8_s(a0);
+      b0 = i32x4.extadd_pairwise_i16x8_s(b0);
+      a1 = i32x4.extadd_pairwise_i16x8_s(a1);
+      b1 = i32x4.extadd_pairwise_i16x8_s(b1);
+      a2 = i32x4.extadd_pairwise_i16x8_s(a2);
+      b2 = i32x4.extadd_pairwise_i16x8_s(b2);
+      a3 = i32x4.extadd_pairwise_i16x8_s(a3);
+      b3 = i32x4.extadd_pairwise_i16x8_s(b3);
     }
     const low = v128.load(panel);
     const high = v128.load(panel, 16);

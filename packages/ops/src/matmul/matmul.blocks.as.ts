@@ -8,14 +8,15 @@ import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
  *     x = s · a      q8: |a| <= 32767      q4: |a| <= 127
  *
  * `s` is the largest magnitude of the block over that. Sums of a block are exact: in q8 of 16 bits by 8 in 32, in q4 of 8
- * bits by 4 in 16, which all of a block's pairs fill up to 8 · 2 · 127 · 15 = 30480. A sum over blocks is in f32, in order,
+ * bits by 4 in 16, within 8 · 2 · 127 · 8 = 16256 of zero: a sum of pairs starts from -8 times the numbers of `x` in it, as
+ * weights count from -8, and may run over on the way. A sum over blocks is in f32, in order,
  * without fused instructions: both builds, and any number of threads and of rows beside it, give a row the same bits.
  */
 export const BLOCK = 32;
 export const GROUP = 8;
 /** Rows that many of them are taken by. */
 export const ROWS = 4;
-/** Bytes of a block of one row of x: its scale, what a sum over it starts from in q4, and its integers. */
+/** Bytes of a block of one row of x: its scale, what the sums over it start from in q4, and its integers. */
 export const HEAD = 8;
 export const X8 = HEAD + 64;
 export const X4 = HEAD + 32;
@@ -92,9 +93,10 @@ function rowQ4(x: usize, inner: i32, to: usize, apart: i32): void {
       sums = i32x4.add(sums, i32x4.add(i32x4.add(a, b), i32x4.add(c, d)));
       storeWords(at(to, (HEAD / 4 + i / 4) * apart), bytesOf(a, b, c, d), apart);
     }
-    const sum =
-      i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1) + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
-    store<i32>(at(to, apart), -8 * sum);
+    const even = i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1);
+    const odd = i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+    store<i16>(at(to, apart), <i16>(-8 * even));
+    store<i16>(at(to, apart), <i16>(-8 * odd), 2);
   }
 }
 
@@ -138,12 +140,6 @@ function rounded(from: usize, left: i32, i: i32, inverse: v128): v128 {
 @inline
 function bytesOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
-}
-
-/** Sums of q4 from those of pairs, and what they start from: 8 times the sum over `x`, as weights count from -8. */
-@inline
-export function sumsOf(pairs: v128, start: v128): v128 {
-  return i32x4.add(start, i32x4.extadd_pairwise_i16x8_s(pairs));
 }
 
 /** The product of a block's sums with the scales of weights and of x, added to `total`. */
