@@ -61,18 +61,19 @@ function fourGroupsQ4(
       q = v128.load(at, SCALES + 16);
       b3 = pairsQ4(b3, q, low, high, nibble);
     }
+    const scale = v128.load32_splat(x);
     let scales = w;
-    l0 = scaled(l0, i32x4.extadd_pairwise_i16x8_s(a0), quickHalves4(scales, signed, factor), x);
-    h0 = scaled(h0, i32x4.extadd_pairwise_i16x8_s(b0), quickHalves4(scales + 8, signed, factor), x);
+    l0 = scaled(l0, i32x4.extadd_pairwise_i16x8_s(a0), quickHalves4(scales, signed, factor), scale);
+    h0 = scaled(h0, i32x4.extadd_pairwise_i16x8_s(b0), quickHalves4(scales + 8, signed, factor), scale);
     scales += apart;
-    l1 = scaled(l1, i32x4.extadd_pairwise_i16x8_s(a1), quickHalves4(scales, signed, factor), x);
-    h1 = scaled(h1, i32x4.extadd_pairwise_i16x8_s(b1), quickHalves4(scales + 8, signed, factor), x);
+    l1 = scaled(l1, i32x4.extadd_pairwise_i16x8_s(a1), quickHalves4(scales, signed, factor), scale);
+    h1 = scaled(h1, i32x4.extadd_pairwise_i16x8_s(b1), quickHalves4(scales + 8, signed, factor), scale);
     scales += apart;
-    l2 = scaled(l2, i32x4.extadd_pairwise_i16x8_s(a2), quickHalves4(scales, signed, factor), x);
-    h2 = scaled(h2, i32x4.extadd_pairwise_i16x8_s(b2), quickHalves4(scales + 8, signed, factor), x);
+    l2 = scaled(l2, i32x4.extadd_pairwise_i16x8_s(a2), quickHalves4(scales, signed, factor), scale);
+    h2 = scaled(h2, i32x4.extadd_pairwise_i16x8_s(b2), quickHalves4(scales + 8, signed, factor), scale);
     scales += apart;
-    l3 = scaled(l3, i32x4.extadd_pairwise_i16x8_s(a3), quickHalves4(scales, signed, factor), x);
-    h3 = scaled(h3, i32x4.extadd_pairwise_i16x8_s(b3), quickHalves4(scales + 8, signed, factor), x);
+    l3 = scaled(l3, i32x4.extadd_pairwise_i16x8_s(a3), quickHalves4(scales, signed, factor), scale);
+    h3 = scaled(h3, i32x4.extadd_pairwise_i16x8_s(b3), quickHalves4(scales + 8, signed, factor), scale);
   }
   storeGroup(y, l0, h0, bias, first, out);
   storeGroup(y, l1, h1, bias, first + part, out);
@@ -131,10 +132,11 @@ function twoGroupsQ8(
       c1 = i32x4.add(c1, i32x4.dot_i16x8_s(v, v128.load8x8_s(at, SCALES + 16)));
       d1 = i32x4.add(d1, i32x4.dot_i16x8_s(v, v128.load8x8_s(at, SCALES + 24)));
     }
-    l0 = scaled(l0, twoSums(a0, b0), quickHalves4(w, signed, factor), x);
-    h0 = scaled(h0, twoSums(c0, d0), quickHalves4(w + 8, signed, factor), x);
-    l1 = scaled(l1, twoSums(a1, b1), quickHalves4(w + apart, signed, factor), x);
-    h1 = scaled(h1, twoSums(c1, d1), quickHalves4(w + apart + 8, signed, factor), x);
+    const scale = v128.load32_splat(x);
+    l0 = scaled(l0, twoSums(a0, b0), quickHalves4(w, signed, factor), scale);
+    h0 = scaled(h0, twoSums(c0, d0), quickHalves4(w + 8, signed, factor), scale);
+    l1 = scaled(l1, twoSums(a1, b1), quickHalves4(w + apart, signed, factor), scale);
+    h1 = scaled(h1, twoSums(c1, d1), quickHalves4(w + apart + 8, signed, factor), scale);
   }
   storeGroup(y, l0, h0, bias, first, out);
   storeGroup(y, l1, h1, bias, first + part, out);

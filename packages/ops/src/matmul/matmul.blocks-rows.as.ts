@@ -1,6 +1,7 @@
 import { constant } from "../../../wasm/src/snippets/constant.as.ts";
 import { dotPairs } from "../../../wasm/src/snippets/dot.as.ts";
-import { halves4 } from "../../../wasm/src/snippets/half.as.ts";
+import { exponentFactor, halves4, quickHalves4, signedBits } from "../../../wasm/src/snippets/half.as.ts";
+import { lane0, lane1, lane2, lane3 } from "../../../wasm/src/snippets/lane.as.ts";
 import { at } from "../../../wasm/src/snippets/memory.as.ts";
 import { BLOCK, GROUP, HEADS, ROWS, scaled, SCALES, storeOutputs, W4, W8, X4, X8 } from "./matmul.blocks.as.ts";
 
@@ -36,6 +37,17 @@ export function matmulRowsQ4(
 ): void {
   const blocks = (inner + BLOCK - 1) / BLOCK;
   const size = (<usize>blocks) * X4 * ROWS;
+  if (rows <= FEW) {
+    for (let group = begin; group < end; group++) {
+      const o = group * GROUP;
+      const b = bias == 0 ? 0 : at(bias, o);
+      const w = weight + (<usize>(group * blocks)) * W4;
+      for (let r = 0; r < rows; r += ROWS) {
+        fourRowsQ4(x + (<usize>(r / ROWS)) * size, size, w, b, at(y, r * out + o), out, out - o, rows - r);
+      }
+    }
+    return;
+  }
   const blockRows = ROWS * max(1, <i32>(ROW_BLOCK / max(1, size)));
   for (let block = 0; block < rows; block += blockRows) {
     const blockEnd = min(block + blockRows, rows);
@@ -50,6 +62,9 @@ export function matmulRowsQ4(
     }
   }
 }
+
+/** So many rows take q4 weights as they are stored; for more of them it pays to unpack a panel once. */
+const FEW = 8;
 
 /** Bytes of a block of a panel: eight scales as f32, and their numbers as bytes. */
 const NUMBERS = 32;
@@ -132,26 +147,24 @@ function fourRows(
         b3 = i32x4.add(b3, i32x4.dot_i16x8_s(r, v));
       }
     } else {
-      a0 = b0 = v128.load32_splat(x, 16);
-      a1 = b1 = v128.load32_splat(x, 20);
-      a2 = b2 = v128.load32_splat(x, 24);
-      a3 = b3 = v128.load32_splat(x, 28);
+      const starts = v128.load(x, 16);
+      a0 = b0 = lane0(starts);
+      a1 = b1 = lane1(starts);
+      a2 = b2 = lane2(starts);
+      a3 = b3 = lane3(starts);
       for (let p: usize = 0; p < 256; p += 32) {
         const words = x + p / 2;
         const q = v128.load(panel + p, NUMBERS);
         const r = v128.load(panel + p, NUMBERS + 16);
-        let v = v128.load32_splat(words, HEADS);
-        a0 = i16x8.add(a0, dotPairs(v, q));
-        b0 = i16x8.add(b0, dotPairs(v, r));
-        v = v128.load32_splat(words, HEADS + 4);
-        a1 = i16x8.add(a1, dotPairs(v, q));
-        b1 = i16x8.add(b1, dotPairs(v, r));
-        v = v128.load32_splat(words, HEADS + 8);
-        a2 = i16x8.add(a2, dotPairs(v, q));
-        b2 = i16x8.add(b2, dotPairs(v, r));
-        v = v128.load32_splat(words, HEADS + 12);
-        a3 = i16x8.add(a3, dotPairs(v, q));
-        b3 = i16x8.add(b3, dotPairs(v, r));
+        const v = v128.load(words, HEADS);
+        a0 = i16x8.add(a0, dotPairs(lane0(v), q));
+        b0 = i16x8.add(b0, dotPairs(lane0(v), r));
+        a1 = i16x8.add(a1, dotPairs(lane1(v), q));
+        b1 = i16x8.add(b1, dotPairs(lane1(v), r));
+        a2 = i16x8.add(a2, dotPairs(lane2(v), q));
+        b2 = i16x8.add(b2, dotPairs(lane2(v), r));
+        a3 = i16x8.add(a3, dotPairs(lane3(v), q));
+        b3 = i16x8.add(b3, dotPairs(lane3(v), r));
       }
       a0 = i32x4.extadd_pairwise_i16x8_s(a0);
       b0 = i32x4.extadd_pairwise_i16x8_s(b0);
@@ -164,14 +177,69 @@ function fourRows(
     }
     const low = v128.load(panel);
     const high = v128.load(panel, 16);
-    l0 = scaled(l0, a0, low, x);
-    h0 = scaled(h0, b0, high, x);
-    l1 = scaled(l1, a1, low, x + 4);
-    h1 = scaled(h1, b1, high, x + 4);
-    l2 = scaled(l2, a2, low, x + 8);
-    h2 = scaled(h2, b2, high, x + 8);
-    l3 = scaled(l3, a3, low, x + 12);
-    h3 = scaled(h3, b3, high, x + 12);
+    const scales = v128.load(x);
+    l0 = scaled(l0, a0, low, lane0(scales));
+    h0 = scaled(h0, b0, high, lane0(scales));
+    l1 = scaled(l1, a1, low, lane1(scales));
+    h1 = scaled(h1, b1, high, lane1(scales));
+    l2 = scaled(l2, a2, low, lane2(scales));
+    h2 = scaled(h2, b2, high, lane2(scales));
+    l3 = scaled(l3, a3, low, lane3(scales));
+    h3 = scaled(h3, b3, high, lane3(scales));
+  }
+  storeOutputs(y, l0, h0, bias, count);
+  if (rows > 1) storeOutputs(at(y, out), l1, h1, bias, count);
+  if (rows > 2) storeOutputs(at(y, out * 2), l2, h2, bias, count);
+  if (rows > 3) storeOutputs(at(y, out * 3), l3, h3, bias, count);
+}
+
+/** As `fourRows`, by a group of q4 weights as they are stored. */
+function fourRowsQ4(x: usize, length: usize, w: usize, bias: usize, y: usize, out: i32, count: i32, rows: i32): void {
+  let l0 = f32x4.splat(0), l1 = l0, l2 = l0, l3 = l0, h0 = l0, h1 = l0, h2 = l0, h3 = l0;
+  const nibble = constant(NIBBLES);
+  const signed = signedBits();
+  const factor = exponentFactor();
+  for (const last = x + length; x < last; x += X4 * ROWS, w += W4) {
+    const starts = v128.load(x, 16);
+    let a0 = lane0(starts), a1 = lane1(starts), a2 = lane2(starts), a3 = lane3(starts);
+    let b0 = a0, b1 = a1, b2 = a2, b3 = a3;
+    for (let p: usize = 0; p < 64; p += 16) {
+      const words = x + p;
+      const from = w + p * 2;
+      let q = v128.and(v128.load(from, SCALES), nibble);
+      let r = v128.and(v128.load(from, SCALES + 16), nibble);
+      const v = v128.load(words, HEADS);
+      a0 = i16x8.add(a0, dotPairs(lane0(v), q));
+      b0 = i16x8.add(b0, dotPairs(lane0(v), r));
+      a1 = i16x8.add(a1, dotPairs(lane1(v), q));
+      b1 = i16x8.add(b1, dotPairs(lane1(v), r));
+      a2 = i16x8.add(a2, dotPairs(lane2(v), q));
+      b2 = i16x8.add(b2, dotPairs(lane2(v), r));
+      a3 = i16x8.add(a3, dotPairs(lane3(v), q));
+      b3 = i16x8.add(b3, dotPairs(lane3(v), r));
+      q = v128.and(i16x8.shr_u(v128.load(from, SCALES), 4), nibble);
+      r = v128.and(i16x8.shr_u(v128.load(from, SCALES + 16), 4), nibble);
+      const u = v128.load(words, HEADS + 64);
+      a0 = i16x8.add(a0, dotPairs(lane0(u), q));
+      b0 = i16x8.add(b0, dotPairs(lane0(u), r));
+      a1 = i16x8.add(a1, dotPairs(lane1(u), q));
+      b1 = i16x8.add(b1, dotPairs(lane1(u), r));
+      a2 = i16x8.add(a2, dotPairs(lane2(u), q));
+      b2 = i16x8.add(b2, dotPairs(lane2(u), r));
+      a3 = i16x8.add(a3, dotPairs(lane3(u), q));
+      b3 = i16x8.add(b3, dotPairs(lane3(u), r));
+    }
+    const low = quickHalves4(w, signed, factor);
+    const high = quickHalves4(w + 8, signed, factor);
+    const scales = v128.load(x);
+    l0 = scaled(l0, i32x4.extadd_pairwise_i16x8_s(a0), low, lane0(scales));
+    h0 = scaled(h0, i32x4.extadd_pairwise_i16x8_s(b0), high, lane0(scales));
+    l1 = scaled(l1, i32x4.extadd_pairwise_i16x8_s(a1), low, lane1(scales));
+    h1 = scaled(h1, i32x4.extadd_pairwise_i16x8_s(b1), high, lane1(scales));
+    l2 = scaled(l2, i32x4.extadd_pairwise_i16x8_s(a2), low, lane2(scales));
+    h2 = scaled(h2, i32x4.extadd_pairwise_i16x8_s(b2), high, lane2(scales));
+    l3 = scaled(l3, i32x4.extadd_pairwise_i16x8_s(a3), low, lane3(scales));
+    h3 = scaled(h3, i32x4.extadd_pairwise_i16x8_s(b3), high, lane3(scales));
   }
   storeOutputs(y, l0, h0, bias, count);
   if (rows > 1) storeOutputs(at(y, out), l1, h1, bias, count);

@@ -142,10 +142,10 @@ function bytesOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
 }
 
-/** The product of a block's sums with the scales of weights and of x, added to `total`. */
+/** The product of a block's sums with the scales of weights and that of x, in all lanes, added to `total`. */
 @inline
-export function scaled(total: v128, sums: v128, scales: v128, x: usize): v128 {
-  return f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scales, v128.load32_splat(x))));
+export function scaled(total: v128, sums: v128, scales: v128, scale: v128): v128 {
+  return f32x4.add(total, f32x4.mul(f32x4.convert_i32x4_s(sums), f32x4.mul(scales, scale)));
 }
 
 @inline

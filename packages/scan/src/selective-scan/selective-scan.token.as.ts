@@ -8,6 +8,7 @@
  * Suits a `state` that is a multiple of four.
  */
 import { exp2Decay } from "../../../wasm/src/snippets/exp.as.ts";
+import { lane0, lane1, lane2, lane3 } from "../../../wasm/src/snippets/lane.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
@@ -88,22 +89,4 @@ function channel(
     sum = madd(v128.load(C + n), h, sum);
   }
   return sum;
-}
-
-// a lane in all four
-@inline
-function lane0(a: v128): v128 {
-  return v128.shuffle<i32>(a, a, 0, 0, 0, 0);
-}
-@inline
-function lane1(a: v128): v128 {
-  return v128.shuffle<i32>(a, a, 1, 1, 1, 1);
-}
-@inline
-function lane2(a: v128): v128 {
-  return v128.shuffle<i32>(a, a, 2, 2, 2, 2);
-}
-@inline
-function lane3(a: v128): v128 {
-  return v128.shuffle<i32>(a, a, 3, 3, 3, 3);
 }
