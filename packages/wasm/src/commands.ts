@@ -5,6 +5,9 @@ export interface Command {
   readonly units: number;
   /** Units that a thread takes at a time. */
   readonly chunkUnits: number;
+  /** How many chunks at first have `largeUnits` instead. Default: none. */
+  readonly large?: number;
+  readonly largeUnits?: number;
   readonly args: readonly number[];
   /** Thread `t` has its scratch at `scratch + t * scratchBytes`. */
   readonly scratch: number;
@@ -12,7 +15,7 @@ export interface Command {
 }
 
 /** Integers of a command before its args; `walk.as.ts` reads them. */
-const HEAD = 7;
+const HEAD = 9;
 
 export function commandBytes({ args }: Command): number {
   return 4 * (HEAD + args.length);
@@ -20,12 +23,14 @@ export function commandBytes({ args }: Command): number {
 
 /** Writes a command at an address; `next` is the address of the one that follows, 0 if none does. */
 export function writeCommand(words: Int32Array, address: number, command: Command, next: number): void {
-  const { kernel, units, chunkUnits, args, scratch, scratchBytes } = command;
+  const { kernel, units, chunkUnits, large = 0, largeUnits = 0, args, scratch, scratchBytes } = command;
   let at = address >>> 2;
   words[at++] = kernel;
   words[at++] = units;
   words[at++] = chunkUnits;
-  words[at++] = Math.max(1, Math.ceil(units / chunkUnits));
+  words[at++] = Math.max(1, large + Math.ceil((units - large * largeUnits) / chunkUnits));
+  words[at++] = large;
+  words[at++] = largeUnits;
   words[at++] = scratch;
   words[at++] = scratchBytes;
   words[at++] = next;

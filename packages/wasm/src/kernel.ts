@@ -29,6 +29,8 @@ export interface KernelPass<D, A, I extends string, O extends string> {
   readonly units: (dims: D, attributes: A) => number;
   /** Ranges are cut at multiples of this many units. Default 1. */
   readonly grain?: number;
+  /** Whether it streams through memory, so that long stretches are faster. Default: it does not. */
+  readonly streams?: boolean;
   /** Elementary steps in a unit, such as multiply-adds; decides when threads pay off. Default: elements moved. */
   readonly cost?: (dims: D, attributes: A) => number;
   /** Numbers that follow `scratch`; floats as `f32Bits(x)`. */

@@ -7,6 +7,12 @@ import type { Pass } from "./recording.ts";
 const CHUNK_STEPS = 8192;
 /** Chunks for each thread, so that all of them end at about the same time. */
 const CHUNKS_PER_THREAD = 8;
+/** Of a pass that streams through memory, the share that is taken first, in one chunk for each thread. */
+const LARGE_SHARE = 3 / 4;
+/** Steps of such a chunk at most, some ms: an engine goes over to better code between calls only. */
+const LARGE_STEPS = 2 ** 24;
+/** Chunks for each thread after those. */
+const SMALL_PER_THREAD = 4;
 
 /** A kernel in the list of a pool, and the call object that its `args` reads, made once and filled for every call. */
 export class PreparedKernel {
@@ -38,12 +44,13 @@ export class PreparedKernel {
     const moved = this.#fill(call, workspace);
     const scratch = workspace + this.#sharedBytes(call);
     const scratchBytes = this.#ownBytes(call);
-    return this.passes.map(({ entry, units: count, cost, grain = 1, args }, pass) => {
+    return this.passes.map(({ entry, units: count, cost, grain = 1, streams = false, args }, pass) => {
       const units = count(call.dims, call.attributes);
       const steps = cost === undefined ? moved : units * cost(call.dims, call.attributes);
-      const chunks = Math.min(threads * CHUNKS_PER_THREAD, Math.floor(steps / CHUNK_STEPS));
-      const chunkUnits = chunks < 2 ? Math.max(units, 1) : roundUp(Math.ceil(units / chunks), grain);
-      const command = { kernel: this.#index + pass, units, chunkUnits, args: args(this.#call), scratch, scratchBytes };
+      const command = {
+        ...{ kernel: this.#index + pass, units, args: args(this.#call), scratch, scratchBytes },
+        ...share({ units, steps, grain, threads, streams }),
+      };
       return { command, op: call.op.name, entry };
     });
   }
@@ -77,6 +84,28 @@ export class PreparedKernel {
     }
     return moved;
   }
+}
+
+/** How threads take the units of a pass; all at once where they have few steps. */
+function share({ units, steps, grain, threads, streams }: ShareOptions) {
+  const most = Math.floor(steps / CHUNK_STEPS);
+  if (most < 2) return { chunkUnits: Math.max(units, 1) };
+  const inChunks = (share: number, chunks: number) =>
+    roundUp(Math.ceil(Math.max(units / most, (share * units) / threads / chunks)), grain);
+  if (!streams) return { chunkUnits: inChunks(1, CHUNKS_PER_THREAD) };
+  const first = LARGE_SHARE * units;
+  const largeUnits = roundUp(Math.floor(Math.min(first / threads, (LARGE_STEPS * units) / steps)), grain);
+  const chunkUnits = inChunks(1 - LARGE_SHARE, SMALL_PER_THREAD);
+  return largeUnits <= chunkUnits ? { chunkUnits } : { chunkUnits, large: Math.floor(first / largeUnits), largeUnits };
+}
+
+interface ShareOptions {
+  readonly units: number;
+  /** Elementary steps of all units. */
+  readonly steps: number;
+  readonly grain: number;
+  readonly threads: number;
+  readonly streams: boolean;
 }
 
 export function addressOf({ allocation, offset }: View): number {

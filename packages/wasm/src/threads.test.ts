@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { testModule } from "./fixture.ts";
-import { commandBytes, writeCommand } from "./commands.ts";
+import { commandBytes, writeCommand, type Command } from "./commands.ts";
 import { f32Bits } from "./kernel.ts";
 import { Heap } from "./memory.ts";
 import { instantiate, moduleBytes } from "./module.ts";
@@ -36,11 +36,11 @@ async function openPool(threads: number) {
     pool,
     x: floats(x),
     /** Outputs of the scale kernel, poisoned before. */
-    scale(units: number, chunkUnits: number, factor: number) {
+    scale(units: number, chunkUnits: number, factor: number, large: Partial<Command> = {}) {
       floats(y).fill(NaN);
       floats(first).fill(NaN);
       const args = [x, y, first, f32Bits(factor)];
-      pool.runOne({ kernel: 0, units, chunkUnits, args, scratch, scratchBytes: 64 });
+      pool.runOne({ kernel: 0, units, chunkUnits, ...large, args, scratch, scratchBytes: 64 });
       return { y: floats(y).slice(), first: floats(first).slice() };
     },
     /** Doubles x into y, y into x and so on, one command for each of `chunkUnits`; gives what the last one wrote. */
@@ -77,6 +77,25 @@ describe.each([1, 2, 3, 5])("a pool of %i threads", async (threads) => {
         expect(y).toEqual(opened.x.map((value, i) => (i < units ? value * Math.fround(0.1) : NaN)));
         expect(first).toEqual(first.map((_, i) => (i < units ? i - (i % chunkUnits) : NaN)));
       }),
+      { numRuns: 300 },
+    ));
+
+  test("takes large chunks before the others", () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: UNITS }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 90 }),
+        fc.nat(9),
+        (units, chunkUnits, largeUnits, most) => {
+          const large = Math.min(most, Math.floor(units / largeUnits));
+          const { y, first } = opened.scale(units, chunkUnits, 0.1, { large, largeUnits });
+          expect(y).toEqual(opened.x.map((value, i) => (i < units ? value * Math.fround(0.1) : NaN)));
+          const edge = large * largeUnits;
+          const begins = (i: number) => (i < edge ? i - (i % largeUnits) : i - ((i - edge) % chunkUnits));
+          expect(first).toEqual(first.map((_, i) => (i < units ? begins(i) : NaN)));
+        },
+      ),
       { numRuns: 300 },
     ));
 

@@ -27,10 +27,12 @@ const KERNEL = 0;
 const UNITS = 4;
 const CHUNK_UNITS = 8;
 const CHUNKS = 12;
-const SCRATCH = 16;
-const SCRATCH_BYTES = 20;
-const NEXT = 24;
-const ARGS = 28;
+const LARGE = 16;
+const LARGE_UNITS = 20;
+const SCRATCH = 24;
+const SCRATCH_BYTES = 28;
+const NEXT = 32;
+const ARGS = 36;
 
 /** Turns of `pause` after which a thread sleeps: some 50 µs, and the ops of a model follow each other in less. */
 const PATIENCE = 1500;
@@ -102,8 +104,10 @@ function publish(left: i32): void {
 
 @inline
 function runChunk(op: usize, chunk: i32, thread: i32): void {
-  const begin = chunk * load<i32>(op, CHUNK_UNITS);
-  const end = min(begin + load<i32>(op, CHUNK_UNITS), load<i32>(op, UNITS));
+  const large = load<i32>(op, LARGE);
+  const size = chunk < large ? load<i32>(op, LARGE_UNITS) : load<i32>(op, CHUNK_UNITS);
+  const begin = min(chunk, large) * load<i32>(op, LARGE_UNITS) + max(0, chunk - large) * size;
+  const end = min(begin + size, load<i32>(op, UNITS));
   const scratch = load<usize>(op, SCRATCH) + <usize>thread * load<usize>(op, SCRATCH_BYTES);
   call(load<i32>(op, KERNEL), begin, end, scratch, op + ARGS);
 }

@@ -37,12 +37,14 @@ function row(
   x: usize, weight: usize, bias: usize, y: usize, inner: i32, brain: bool, factor: f32,
 ): void {
   const apart = (end - begin) / 8;
-  for (let o = begin; o < begin + apart; o++) {
-    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, apart, 8, brain, factor);
-  }
-  const o = begin + apart * 8;
-  if (o < end) {
-    eightOutputs(x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o), inner, 1, end - o, brain, factor);
+  const rest = begin + apart * 8;
+  for (let i = 0; i < apart + i32(rest < end); i++) {
+    const o = i < apart ? begin + i : rest;
+    const count = i < apart ? 8 : end - rest;
+    eightOutputs(
+      x, weight + offsetOf(o * inner), bias == 0 ? 0 : at(bias, o), at(y, o),
+      inner, i < apart ? apart : 1, count, brain, factor,
+    );
   }
 }
 

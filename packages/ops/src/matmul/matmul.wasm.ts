@@ -15,6 +15,7 @@ export const matmulKernels = [
     entry: "matmulRow",
     grain: 8,
     suits: ({ rows }) => rows === 1,
+    streams: true,
     args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
   }),
   defineKernel(matmulOp, {

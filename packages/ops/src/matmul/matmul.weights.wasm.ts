@@ -33,6 +33,7 @@ const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
       entry: dtype === "f16" ? "matmulRowF16" : "matmulRowBf16",
       grain: 8,
       suits: ({ rows }) => rows === 1,
+      streams: true,
       scratch: ({ in: inner }) => 4 * inner,
       args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
     }),
@@ -71,6 +72,7 @@ const blocks = (["q8", "q4"] as const).flatMap((dtype) => {
           ...outputs,
           entry: `matmulRow${suffix}`,
           grain: STREAMS[dtype],
+          streams: true,
           args: ({ dims, inputs: { weight, bias }, outputs: { y }, workspace }) => [
             ...[workspace, weight, bias, y],
             ...[Math.ceil(dims.in / BLOCK), dims.out],
