@@ -10,7 +10,7 @@ import { mamba3BackwardKernel } from "./mamba3/mamba3.backward.wasm.ts";
 import { mamba3StepsBackwardKernel } from "./mamba3-steps/mamba3-steps.wasm.ts";
 import {
   complexSelectiveScanBackwardKernel,
-  selectiveScanBackwardKernel,
+  selectiveScanBackwardKernels,
 } from "./selective-scan/selective-scan.backward.wasm.ts";
 import { complexSelectiveScanForward } from "./selective-scan/complex-selective-scan.wasm.ts";
 import { selectiveScanKernels } from "./selective-scan/selective-scan.wasm.ts";
@@ -31,7 +31,7 @@ export const kernels = [
   ...mamba3Kernels,
   causalConv1dBackwardKernel,
   rollKernel,
-  selectiveScanBackwardKernel,
+  ...selectiveScanBackwardKernels,
   complexSelectiveScanForward,
   complexSelectiveScanBackwardKernel,
   mamba3BackwardKernel,

@@ -1,5 +1,6 @@
 /**
- * Gradient of the selective scan. A unit is up to 32 neighbouring channels of one sequence and one group, computed four at
+ * Gradient of the selective scan in the cases that `selective-scan.backward.shared.as.ts` leaves: complex numbers, and constant
+ * rows of `B` or `C`. A unit is up to 32 neighbouring channels of one sequence and one group, computed four at
  * a time, a lane each. It walks time forward in chunks of 32 steps and keeps the states at their borders, then backward: of
  * a chunk, the states and decays are computed again, for four channels 1 KiB a state that stays in the first-level cache;
  * those of the last chunks are kept from the way forward, up to 1 MiB, which stays in the second-level one and is all of a

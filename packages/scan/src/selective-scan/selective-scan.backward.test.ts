@@ -30,6 +30,7 @@ const shapes = [
   { batch: 3, time: 1, inner: 257, state: 16 },
   { batch: 1, time: 32, inner: 33, state: 5 },
   { batch: 1, time: 33, inner: 7, state: 63 },
+  { batch: 2, time: 70, inner: 9, state: 128 }, // several chunks in every kernel
   large,
 ].map((sizes) => scanSizes(sizes));
 

@@ -4,7 +4,7 @@ import { complexSelectiveScanBackward } from "./complex-selective-scan.backward.
 import { selectiveScanBackward } from "./selective-scan.backward.ts";
 import { extentsOfB, extentsOfC, familyOf, groupsPerStep, type ScanDims } from "./shared-rows.ts";
 
-// of `selective-scan.backward.as.ts`
+// of `selective-scan.backward.as.ts` and `selective-scan.backward.shared.as.ts`
 const CHANNELS = 32;
 const CHUNK = 32;
 /** What a thread may keep: it stays in a second-level cache. */
@@ -81,6 +81,41 @@ const sumPass = (name: Summed) => ({
   ],
 });
 
+type Call = Parameters<KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output>["args"]>[0];
+
+/** `keptOrSteps` is how many chunks are kept, or how long a chunk is. */
+const argsOf = (call: Call, keptOrSteps: number): readonly number[] => [
+  call.dims.batch,
+  call.dims.time,
+  call.dims.inner,
+  call.dims.state,
+  Number(call.dims.complex === 2),
+  groupsOfB(call.dims),
+  groupsOfC(call.dims),
+  familyOf(call.dims),
+  blocksOf(call.dims),
+  keptOrSteps,
+  call.inputs.u,
+  call.inputs.delta,
+  call.inputs.A,
+  call.inputs.B,
+  call.inputs.C,
+  call.inputs.D,
+  call.inputs.z,
+  call.inputs.deltaBias,
+  call.inputs.initialState,
+  call.inputs.mask,
+  call.inputs.seqIdx,
+  call.inputs.dy,
+  call.inputs.dfinalState,
+  call.outputs.du,
+  call.outputs.ddelta,
+  call.outputs.dz,
+  call.outputs.dinitialState,
+  ...summed.map((name) => placeOf(name, call)),
+  Number(call.attributes.deltaSoftplus),
+];
+
 const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Input, Output> = {
   module: kernels,
   entry: "selectiveScanBackward",
@@ -101,39 +136,32 @@ const backward: KernelDefinition<Sizes, { readonly deltaSoftplus: boolean }, Inp
       keptOf(dims) * (CHANNELS / 4) * slotBytes(dims)
     );
   },
-  args: (call) => [
-    call.dims.batch,
-    call.dims.time,
-    call.dims.inner,
-    call.dims.state,
-    Number(call.dims.complex === 2),
-    groupsOfB(call.dims),
-    groupsOfC(call.dims),
-    familyOf(call.dims),
-    blocksOf(call.dims),
-    keptOf(call.dims),
-    call.inputs.u,
-    call.inputs.delta,
-    call.inputs.A,
-    call.inputs.B,
-    call.inputs.C,
-    call.inputs.D,
-    call.inputs.z,
-    call.inputs.deltaBias,
-    call.inputs.initialState,
-    call.inputs.mask,
-    call.inputs.seqIdx,
-    call.inputs.dy,
-    call.inputs.dfinalState,
-    call.outputs.du,
-    call.outputs.ddelta,
-    call.outputs.dz,
-    call.outputs.dinitialState,
-    ...summed.map((name) => placeOf(name, call)),
-    Number(call.attributes.deltaSoftplus),
-  ],
+  args: (call) => argsOf(call, keptOf(call.dims)),
   passes: summed.map(sumPass),
 };
 
-export const selectiveScanBackwardKernel = defineKernel(selectiveScanBackward, backward);
+/** Steps of a chunk whose decays and states, of eight channels, stay in a second-level cache: 256 with 16 states. */
+const sharedSteps = ({ state }: Sizes) => Math.max(CHUNK, Math.floor(2 ** 12 / state / CHUNK) * CHUNK);
+
+/** Real numbers, and channels that share rows of `B` and `C` at each step. */
+const shared: typeof backward = {
+  ...backward,
+  entry: "selectiveScanBackwardShared",
+  suits: (dims) => groupsOfB(dims) > 0 && groupsOfC(dims) > 0,
+  scratch: (dims) => {
+    const { time, state } = dims;
+    const steps = sharedSteps(dims);
+    // A, the gradient of the state, sums of dA; borders; peaks, sums of dD and of the bias
+    const perChannel = (3 + Math.max(1, Math.ceil(time / steps))) * state + 3;
+    // zeros; gradients, sums and A side by side; sums of dB and dC; what the way back needs; step sizes; decays and states
+    const sideBySide = (64 + 96 * (CHANNELS / 8) + 32 * steps + 64 * (steps + 1)) * state + 192 * CHUNK + 96 * steps;
+    return 4 * (CHANNELS * perChannel + time) + sideBySide;
+  },
+  args: (call) => argsOf(call, sharedSteps(call.dims)),
+};
+
+export const selectiveScanBackwardKernels = [
+  defineKernel(selectiveScanBackward, shared),
+  defineKernel(selectiveScanBackward, backward),
+];
 export const complexSelectiveScanBackwardKernel = defineKernel(complexSelectiveScanBackward, backward);

@@ -5,14 +5,15 @@
  * channels are computed at once, a lane each: their decays, then the states and the sum over them. The unit's states and
  * rows of `A`, turned to `state channel`, stay in scratch and in the cache, 512 bytes a number of the state.
  *
- * Rows of `B` and `C` that four channels share are read as they are. Others are turned to lanes too, into 512 bytes a
- * state more: once for all steps where they are constant, else at every step.
+ * Rows of `B` and `C` that four channels share are read as they are, in real numbers by a loop of its own for eight channels
+ * at a time. Others are turned to lanes too, into 512 bytes a state more: once for all steps where they are constant, else
+ * at every step.
  *
  * Work: an exponential and three multiply-adds for each `batch · time · inner · state`, some 40 instructions for four
  * of them; memory traffic is that of the inputs and outputs, once.
  */
 import { polarTo } from "../../../wasm/src/snippets/angle.as.ts";
-import { exp2Decay, exp2Decays } from "../../../wasm/src/snippets/exp.as.ts";
+import { exp2Decay, exp2Decays, peakOf } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
@@ -40,7 +41,8 @@ export function selectiveScanForward(
   const width = complex ? 2 * state : state; // numbers of a channel's state
   const size = CHANNELS * width;
   const decays = scratch;
-  const h = at(scratch, 4 * width);
+  const peaks = at(decays, 8 * width);
+  const h = at(peaks, CHANNELS);
   const rates = at(h, size);
   const ownB = at(rates, size);
   const ownC = at(ownB, size);
@@ -62,6 +64,7 @@ export function selectiveScanForward(
     let sequence = 0;
 
     toLanes(at(A, first * width), rates, count, width, width);
+    for (let e = 0; e < count; e += 4) v128.store(at(peaks, e), peakOf(at(rates, e * width), width));
     if (initialState) toLanes(at(initialState, channels), h, count, width, width);
     else memory.fill(h, 0, (<usize>size) << 2);
     if (!groupsB) spread(B, ownB, first, last, 1, width);
@@ -92,10 +95,22 @@ export function selectiveScanForward(
           if (groupsB) spread(Bt, ownB, first, last, inGroupB, width);
           if (groupsC) spread(Ct, ownC, first, last, inGroupC, width);
         }
+        if (shared && !complex) {
+          for (let e = 0; e < count; ) {
+            const rowB = groupOf(first + e, inGroupB);
+            const rowC = groupOf(first + e, inGroupC);
+            const next = min(count, min((rowB + 1) * inGroupB, (rowC + 1) * inGroupC) - first);
+            sharedSteps(
+              at(steps, t * CHANNELS + e), at(inputs, t * CHANNELS + e), at(out, e), at(h, e * width), at(rates, e * width),
+              at(peaks, e), decays, at(Bt, rowB * width), at(Ct, rowC * width), next - e, width,
+            );
+            e = next;
+          }
+          continue;
+        }
         for (let e = 0; e < count; e += 4) {
           const d = v128.load(at(steps, t * CHANNELS + e));
           const drive = f32x4.mul(d, v128.load(at(inputs, t * CHANNELS + e)));
-          // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
           const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
           const place = e * width;
           const rowB = shared ? at(Bt, groupOf(first + e, inGroupB) * width) : at(ownB, place);
@@ -103,9 +118,8 @@ export function selectiveScanForward(
           let sum: v128;
           if (complex) sum = complexStep(shared, decays, at(h, place), at(rates, place), rowB, rowC, d, d2, drive, width);
           else {
-            exp2Decays(d2, at(rates, place), width, decays);
-            if (shared) sum = step(true, decays, at(h, place), rowB, rowC, drive, width);
-            else sum = step(false, decays, at(h, place), rowB, rowC, drive, width);
+            exp2Decays(d2, at(rates, place), width, v128.load(at(peaks, e)), decays);
+            sum = step(decays, at(h, place), rowB, rowC, drive, width);
           }
           v128.store(at(out, e), sum);
         }
@@ -175,24 +189,69 @@ function finish(
   }
 }
 
-/** Moves the states of four channels on by a step; gives `C · h`. `B` and `C` are one row or in lanes. */
-@inline
-function step(shared: bool, decays: usize, h: usize, B: usize, C: usize, drive: v128, state: i32): v128 {
-  let out = f32x4.splat(0);
-  let n = 0;
-  let place: usize = 0;
-  for (; n + 2 <= state; n += 2, place += 32) {
-    const hn = madd(v128.load(decays + place), v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
-    const hn1 = madd(v128.load(decays + place, 16), v128.load(h + place, 16), f32x4.mul(drive, entry(shared, B, n + 1)));
-    v128.store(h + place, hn);
-    v128.store(h + place, hn1, 16);
-    out = madd(entry(shared, C, n), hn, out);
-    out = madd(entry(shared, C, n + 1), hn1, out);
+/**
+ * Moves the states of channels that share a row of `B` and one of `C` on by a step, eight at a time, so that each entry is
+ * read once for eight; the outputs are `C · h`. There is room for the decays of eight at `decays`.
+ */
+function sharedSteps(
+  steps: usize, inputs: usize, outputs: usize, h: usize, rates: usize, peaks: usize, decays: usize, B: usize, C: usize,
+  channels: i32, width: i32,
+): void {
+  const size = (<usize>width) << 4;
+  let e = 0;
+  for (; e + 4 < channels; e += 8) {
+    const d = v128.load(at(steps, e)), d1 = v128.load(at(steps, e), 16);
+    const drive = f32x4.mul(d, v128.load(at(inputs, e))), drive1 = f32x4.mul(d1, v128.load(at(inputs, e), 16));
+    decaysOf(d, at(rates, e * width), width, v128.load(at(peaks, e)), decays);
+    decaysOf(d1, at(rates, e * width) + size, width, v128.load(at(peaks, e), 16), decays + size);
+    let state = at(h, e * width), state1 = state + size;
+    let decay = decays, decay1 = decays + size;
+    let out = f32x4.splat(0), out1 = out;
+    const end = at(B, width);
+    for (let b = B, c = C; b < end; b += 4, c += 4) {
+      const entryB = v128.load_splat<f32>(b), entryC = v128.load_splat<f32>(c);
+      const next = madd(v128.load(decay), v128.load(state), f32x4.mul(drive, entryB));
+      const next1 = madd(v128.load(decay1), v128.load(state1), f32x4.mul(drive1, entryB));
+      v128.store(state, next);
+      v128.store(state1, next1);
+      out = madd(entryC, next, out);
+      out1 = madd(entryC, next1, out1);
+      decay += 16;
+      decay1 += 16;
+      state += 16;
+      state1 += 16;
+    }
+    v128.store(at(outputs, e), out);
+    v128.store(at(outputs, e), out1, 16);
   }
-  if (n < state) {
-    const hn = madd(v128.load(decays + place), v128.load(h + place), f32x4.mul(drive, entry(shared, B, n)));
-    v128.store(h + place, hn);
-    out = madd(entry(shared, C, n), hn, out);
+  if (e >= channels) return;
+  const d = v128.load(at(steps, e));
+  const drive = f32x4.mul(d, v128.load(at(inputs, e)));
+  decaysOf(d, at(rates, e * width), width, v128.load(at(peaks, e)), decays);
+  let state = at(h, e * width);
+  let out = f32x4.splat(0);
+  for (let n = 0; n < width; n++, state += 16, decays += 16) {
+    const next = madd(v128.load(decays), v128.load(state), f32x4.mul(drive, v128.load_splat<f32>(at(B, n))));
+    v128.store(state, next);
+    out = madd(v128.load_splat<f32>(at(C, n)), next, out);
+  }
+  v128.store(at(outputs, e), out);
+}
+
+/** exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one. */
+@inline
+function decaysOf(d: v128, rates: usize, width: i32, peak: v128, decays: usize): void {
+  exp2Decays(f32x4.mul(d, f32x4.splat(LOG2_E)), rates, width, peak, decays);
+}
+
+/** Moves the states of four channels on by a step, with rows of `B` and `C` in lanes; gives `C · h`. */
+@inline
+function step(decays: usize, h: usize, B: usize, C: usize, drive: v128, state: i32): v128 {
+  let out = f32x4.splat(0);
+  for (let place: usize = 0; place < (<usize>state) << 4; place += 16) {
+    const next = madd(v128.load(decays + place), v128.load(h + place), f32x4.mul(drive, v128.load(B + place)));
+    v128.store(h + place, next);
+    out = madd(v128.load(C + place), next, out);
   }
   return out;
 }

@@ -3,7 +3,7 @@
  * and the sums of their gradients are in lanes too; those of a step and the next lie `apartB` or `apartC` elements apart, 0
  * where they are constant.
  */
-import { exp2Decays } from "../../../wasm/src/snippets/exp.as.ts";
+import { exp2Decays, peakOf } from "../../../wasm/src/snippets/exp.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
@@ -17,6 +17,7 @@ export function advanceReal(
   inner: i32, width: i32, count: i32, length: i32,
 ): void {
   const vectors = (<usize>width) << 4;
+  const peak = peakOf(rates, width);
   for (let t = 0; t < length; t++, states += vectors, decays += vectors) {
     const kind = kinds ? load<i32>(at(kinds, t)) : ORDINARY;
     if (kind == PADDING) {
@@ -27,7 +28,7 @@ export function advanceReal(
     const d = v128.load(at(steps, t * 4));
     const drive = f32x4.mul(d, load4(at(u, t * inner), count));
     // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
-    exp2Decays(f32x4.mul(d, f32x4.splat(LOG2_E)), rates, width, decays);
+    exp2Decays(f32x4.mul(d, f32x4.splat(LOG2_E)), rates, width, peak, decays);
     const Bt = at(B, t * apartB);
     const after = states + vectors;
     let place: usize = 0;

@@ -112,24 +112,50 @@ function exp2OfRest(r: v128): v128 {
   return madd(p, r, constant(ONE));
 }
 
+/** Up to here products have a decay that is a normal number, with room for rounding. */
+const NEAR = memory.data<f32>([125]);
+
 /**
- * `exp2Decay(x · factors)` of so many vectors of factors. A loop that does nothing else keeps the constants in registers and
- * as many exponentials under way as the processor can: a third faster than one that also uses them.
+ * `exp2Decay(x · factors)` of so many vectors of factors, none of which is larger than `peak` in size, see `peakOf`; results
+ * lie `apart` bytes apart. A loop that does nothing else keeps the constants in registers and as many exponentials under way as
+ * the processor can. The bounds of `exp2Decay` are looked at only where a product may be beyond them, and what is within has
+ * the same bits either way.
  */
-export function exp2Decays(x: v128, factors: usize, count: i32, to: usize): void {
-  const lowest = constant(EXP2_LOWEST), highest = constant(EXP2_HIGHEST), rounder = constant(ROUNDER), one = constant(ONE);
+export function exp2Decays(x: v128, factors: usize, count: i32, peak: v128, to: usize, apart: usize = 16): void {
+  const rounder = constant(ROUNDER), one = constant(ONE);
   const t1 = constant(T1), t2 = constant(T2), t3 = constant(T3), t4 = constant(T4), t5 = constant(T5), t6 = constant(T6);
+  const first = factors;
   const end = factors + ((<usize>count) << 4);
-  for (; factors < end; factors += 16, to += 16) {
-    const bounded = f32x4.pmin(f32x4.pmax(f32x4.mul(x, v128.load(factors)), lowest), highest);
-    const n = f32x4.add(bounded, rounder);
-    const r = f32x4.sub(bounded, f32x4.sub(n, rounder));
+  for (let place = to; factors < end; factors += 16, place += apart) {
+    const factor = v128.load(factors);
+    const n = madd(x, factor, rounder);
+    const r = madd(x, factor, f32x4.sub(rounder, n));
     let p = madd(t6, r, t5);
     p = madd(p, r, t4);
     p = madd(p, r, t3);
     p = madd(p, r, t2);
     p = madd(p, r, t1);
     p = madd(p, r, one);
-    v128.store(to, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
+    v128.store(place, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
   }
+  if (!i32x4.all_true(f32x4.le(f32x4.mul(f32x4.abs(x), peak), constant(NEAR)))) boundDecays(x, first, end, to, apart);
+}
+
+/** Gives the decays of products beyond the bounds the value that they have there. */
+function boundDecays(x: v128, factors: usize, end: usize, decays: usize, apart: usize): void {
+  const lowest = constant(EXP2_LOWEST), highest = constant(EXP2_HIGHEST);
+  const least = powerOfTwo(i32x4.shl(f32x4.add(lowest, constant(ROUNDER)), 23));
+  const most = powerOfTwo(i32x4.shl(f32x4.add(highest, constant(ROUNDER)), 23));
+  for (; factors < end; factors += 16, decays += apart) {
+    const product = f32x4.mul(x, v128.load(factors));
+    const decay = v128.bitselect(least, v128.load(decays), f32x4.lt(product, lowest));
+    v128.store(decays, v128.bitselect(most, decay, f32x4.gt(product, highest)));
+  }
+}
+
+/** The largest size among so many vectors, lane by lane; NaN where there is one. */
+export function peakOf(vectors: usize, count: i32): v128 {
+  let peak = f32x4.splat(0);
+  for (let i = 0; i < count; i++) peak = f32x4.max(peak, f32x4.abs(v128.load(vectors + ((<usize>i) << 4))));
+  return peak;
 }

@@ -1,5 +1,5 @@
 /** Every function of one vector, over arrays whose length is a multiple of four: for the tests of the snippets. */
-import { exp as expOf, exp2Decay as exp2DecayOf, exp2Decays as exp2DecaysOf, expNormal as expNormalOf } from "./exp.as.ts";
+import { exp as expOf, exp2Decay as exp2DecayOf, exp2Decays as exp2DecaysOf, expNormal as expNormalOf, peakOf } from "./exp.as.ts";
 import { fromLanes, toLanes } from "./lanes.as.ts";
 import { at, load4, store4 } from "./memory.as.ts";
 import { sigmoid as sigmoidOf, silu as siluOf } from "./sigmoid.as.ts";
@@ -19,7 +19,12 @@ export function exp2Decay(length: i32, x: usize, y: usize): void {
 }
 
 export function exp2Decays(length: i32, x: usize, y: usize): void {
-  exp2DecaysOf(f32x4.splat(1), x, length >> 2, y);
+  exp2DecaysOf(f32x4.splat(1), x, length >> 2, peakOf(x, length >> 2), y);
+}
+
+/** As `exp2Decays`, a vector at a time, each with a peak of its own. */
+export function exp2DecaysOneByOne(length: i32, x: usize, y: usize): void {
+  for (let i = 0; i < length; i += 4) exp2DecaysOf(f32x4.splat(1), at(x, i), 1, peakOf(at(x, i), 1), at(y, i));
 }
 
 export function sigmoid(length: i32, x: usize, y: usize): void {

@@ -103,6 +103,15 @@ describe.each([
     expect([...y.subarray(0, 4)]).toEqual(ends);
   });
 
+  test("exp2Decays has the same bits beside products beyond its bounds as alone", () => {
+    for (let i = 0; i < COUNT; i++) x[i] = -140 + (300 * i) / COUNT;
+    apply("exp2DecaysOneByOne", COUNT);
+    const alone = y.slice();
+    y.fill(NaN);
+    apply("exp2Decays", COUNT);
+    expect(Buffer.compare(Buffer.from(y.buffer, Y, 4 * COUNT), Buffer.from(alone.buffer))).toBe(0);
+  });
+
   test.each([1, 2, 3, 4, 5, 7, 8])("load4 and store4 touch %i elements and no more", (length) => {
     for (let i = 0; i < 12; i++) x[i] = i + 1;
     y.fill(0, 0, 12);
