@@ -57,3 +57,10 @@ test("a place that cannot be written to is named with the reason", async () => {
   const path = join(place, "file/model");
   await expect(writeWholeFile(path, [])).rejects.toThrow(/Cannot write ".*model": a part of the path is a file/);
 });
+
+test("a folder that can never be made is named with the reason, and others are made with those above them", async () => {
+  await expect(writeWholeFile("/proc/none/model", [])).rejects.toThrow(/Cannot write "\/proc\/none\/model"/);
+  const path = join(place, "a/b/c/model");
+  await writeWholeFile(path, []);
+  expect(readdirSync(join(place, "a/b/c"))).toEqual(["model"]);
+});

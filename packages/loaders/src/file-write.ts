@@ -1,4 +1,5 @@
 import { filePath } from "./file.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** The content of a file, piece by piece. */
 export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -53,13 +54,13 @@ async function replacing(
   { force = false }: WriteOptions,
   work: (temporary: string, place: string) => Promise<void>,
 ): Promise<void> {
-  const { mkdir, rm } = await import("node:fs/promises");
+  const { rm } = await import("node:fs/promises");
   const { dirname, resolve } = await import("node:path");
   const place = resolve(await filePath(path));
   const temporary = `${place}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     await checkFree(path, kind, force);
-    await mkdir(dirname(place), { recursive: true });
+    await makeFolder(dirname(place));
     try {
       await work(temporary, place);
     } finally {

@@ -5,6 +5,7 @@ export { openFile } from "./file.ts";
 export { checkFree, writeWholeFile, writeWholeFolder, type Pieces, type WriteOptions } from "./file-write.ts";
 export { ggufHeader, type GgufTensorInfo, type GgufValue } from "./gguf-write.ts";
 export type { ModelLocation } from "./locate.ts";
+export { makeFolder } from "./make-folder.ts";
 export { openBytes, openWeights } from "./open.ts";
 export type { LoadProgress } from "./progress.ts";
 export { openPytorchZip } from "./pytorch-zip.ts";

@@ -1,5 +1,5 @@
 import { load } from "elapid";
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -176,6 +176,38 @@ test("a run that was killed goes on from its last checkpoint, bit for bit", asyn
   expect(contents(out)).toEqual(contents(straight.out));
 });
 
+test("the second Ctrl-C ends the process in the middle of a file, and leaves no part of it", async () => {
+  const { out, args, train } = prepare(100_000);
+  const child = start([...args, "--save-every", "1"]);
+  child.stderr.on("data", (text) => {
+    if (!String(text).includes("step 4:")) return;
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+  });
+  expect(await outcomeOf(child)).toMatchObject({ exitCode: 143 });
+  expect(readdirSync(join(out, "training")).toSorted()).toEqual(["checkpoint.safetensors", "settings.json"]);
+  expect(readdirSync(out).filter((name) => name.endsWith(".partial"))).toEqual([]);
+  const resumed = start([...train, "--resume"]);
+  resumed.stderr.on("data", (text) => String(text).includes("from step") && resumed.kill("SIGINT"));
+  expect(await outcomeOf(resumed)).toMatchObject({ exitCode: 130 });
+});
+
+test("a folder that cannot be made is named at once", async () => {
+  const { data, folder } = prepare();
+  writeFileSync(join(folder, "file"), "");
+  for (const [out, reason] of [
+    ["/proc/none/here", "ENOENT"], // below /proc nothing can be made, and a recursive mkdir of Node never ends
+    [join(folder, "file"), "ENOTDIR"],
+    [join(folder, "file/below"), "ENOTDIR"],
+  ]) {
+    const outcome = await invoke(["train", "--device", "host", "--data", data, "--out", out]);
+    expect(outcome).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`Cannot train into "${out}": ${reason}`),
+    });
+  }
+});
+
 test("a line of the log that a run was killed in is written again", async () => {
   const { folder, args, train } = prepare(4);
   const log = join(folder, "log.jsonl");
@@ -275,6 +307,7 @@ test("names what does not fit, and leaves what is there", async () => {
   const before = contents(out);
   for (const [given, exitCode, message] of [
     [["train"], 2, "--out is missing"],
+    [["train", "--out", ""], 2, "--out is missing"],
     [train, 2, "nothing to learn from; give --data"],
     [[...args, "--minutes", "1"], 2, "give --steps or --minutes, not both"],
     [[...train, "--resume", "--lr", "1"], 2, "leave out lr"],

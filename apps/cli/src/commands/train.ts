@@ -11,6 +11,7 @@ import {
   openLog,
   runFolder,
   settingsOf,
+  withoutPartialFiles,
   type RunFolder,
 } from "../training/run-folder.ts";
 import { Session, type SessionOptions } from "../training/session.ts";
@@ -26,8 +27,9 @@ type Values = Args<typeof options>["values"];
 
 export async function run({ values }: Args<typeof options>, streams: Streams): Promise<number> {
   const { stderr, signal } = streams;
-  if (values.out === undefined) throw new UsageError("--out is missing: the folder that the model goes to");
+  if (!values.out) throw new UsageError("--out is missing: the folder that the model goes to");
   const folder = runFolder(values.out);
+  using _ = withoutPartialFiles(folder);
   const bar = trainingBar(stderr);
   let log: ((line: object) => Promise<void>) | undefined;
   using session = await openSession(values, folder, {

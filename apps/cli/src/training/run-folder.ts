@@ -1,5 +1,7 @@
-import { access, appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { makeFolder } from "@elapid/loaders";
+import { rmSync } from "node:fs";
+import { access, appendFile, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { saveJson } from "../output.ts";
 import { checkSettings, type Settings } from "./settings.ts";
 
@@ -27,9 +29,18 @@ export async function createFolder({ path, weights, checkpoint }: RunFolder): Pr
       throw new Error(`Cannot train into "${path}": there is a model already; give --resume, or another --out`);
     }
   }
-  await mkdir(join(path, "training"), { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(resolve(path, "training")).catch((cause: unknown) => {
     throw new Error(`Cannot train into "${path}": ${(cause as Error).message}`, { cause });
   });
+}
+
+/** Keeps watch until it is disposed of: a process that ends at once, in the middle of a file, leaves no part of it. */
+export function withoutPartialFiles({ weights, checkpoint }: RunFolder): Disposable {
+  const tidy = () => {
+    for (const file of [weights, checkpoint]) rmSync(`${file}.partial`, { force: true });
+  };
+  process.once("exit", tidy);
+  return { [Symbol.dispose]: () => void process.off("exit", tidy) };
 }
 
 /** Writes everything that a model's folder has besides weights, and last the settings, which make it a run. */
