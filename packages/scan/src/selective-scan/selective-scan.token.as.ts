@@ -2,7 +2,8 @@
  * Selective scan of one token after a state, real, whose channels share a row of `B` and one of `C`. A unit is up to sixteen neighbouring
  * channels of one sequence. Four numbers of a channel's state are computed at once, as they lie: unlike in
  * `selective-scan.forward.as.ts`, which has many steps to make up for it, nothing is turned to lanes. `C · h` is summed in
- * four lanes, those of four channels together.
+ * four lanes, those of four channels together. Step sizes are made first and gates last, for all channels of the unit, so
+ * that their long chains of instructions are under way together.
  *
  * Work: an exponential and three multiply-adds for each `batch · inner · state`; moves `A` and the states, once.
  * Suits a `state` that is a multiple of four.
@@ -19,13 +20,14 @@ const CHANNELS = 16;
 const LOG2_E: f32 = 1.4426950408889634;
 
 export function selectiveScanToken(
-  begin: i32, end: i32, _scratch: usize,
+  begin: i32, end: i32, scratch: usize,
   inner: i32, state: i32,
   u: usize, delta: usize, A: usize, B: usize, C: usize,
   D: usize, z: usize, deltaBias: usize, initialState: usize,
   y: usize, finalState: usize,
   deltaSoftplus: i32,
 ): void {
+  const steps = scratch; // and what is read out, in their place
   const blocks = (inner + CHANNELS - 1) / CHANNELS;
   for (let unit = begin; unit < end; unit++) {
     const b = unit / blocks;
@@ -34,13 +36,15 @@ export function selectiveScanToken(
     const rowB = at(B, b * state);
     const rowC = at(C, b * state);
     for (let e = first; e < last; e += 4) {
+      let d = load4(at(delta, b * inner + e), last - e);
+      if (deltaBias) d = f32x4.add(d, load4(at(deltaBias, e), last - e));
+      v128.store(at(steps, e - first), deltaSoftplus ? softplus(d) : d);
+    }
+    for (let e = first; e < last; e += 4) {
       const count = last - e;
       const here = b * inner + e;
-      let d = load4(at(delta, here), count);
-      if (deltaBias) d = f32x4.add(d, load4(at(deltaBias, e), count));
-      if (deltaSoftplus) d = softplus(d);
-      const input = load4(at(u, here), count);
-      const drive = f32x4.mul(d, input);
+      const d = v128.load(at(steps, e - first));
+      const drive = f32x4.mul(d, load4(at(u, here), count));
       // exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one
       const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
 
@@ -68,8 +72,13 @@ export function selectiveScanToken(
         after += size;
         sum3 = channel(rates, rowB, rowC, before, after, size, lane3(d2), lane3(drive));
       }
-      let out = sums4(sum0, sum1, sum2, sum3);
-      if (D) out = madd(load4(at(D, e), count), input, out);
+      v128.store(at(steps, e - first), sums4(sum0, sum1, sum2, sum3));
+    }
+    for (let e = first; e < last; e += 4) {
+      const count = last - e;
+      const here = b * inner + e;
+      let out = v128.load(at(steps, e - first));
+      if (D) out = madd(load4(at(D, e), count), load4(at(u, here), count), out);
       if (z) out = f32x4.mul(out, silu(load4(at(z, here), count)));
       store4(at(y, here), out, count);
     }

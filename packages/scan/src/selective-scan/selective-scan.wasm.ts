@@ -61,6 +61,7 @@ const selectiveScanToken = defineKernel(selectiveScanOp, {
     !given.has("mask"),
   units: ({ batch, inner }) => batch * Math.ceil(inner / TOKEN_CHANNELS),
   cost: ({ state }) => TOKEN_CHANNELS * state * 8,
+  scratch: () => TOKEN_CHANNELS * 4,
   args: ({ dims: { inner, state }, attributes, inputs, outputs }) => [
     ...[inner, state, inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C],
     ...[inputs.D, inputs.z, inputs.deltaBias, inputs.initialState],
