@@ -8,8 +8,9 @@ import { study } from "./runner/study.ts";
 
 const devices: readonly DeviceKind[] = ["wasm", "webgpu", "host"];
 
-const usage = `usage: npm run study -- NAME [--preset small|large] [--seeds N] [--device wasm|webgpu|host] [--threads N]
+const usage = `usage: npm run study -- NAME [--preset small|large] [--seeds N | --seed N] [--device wasm|webgpu|host] [--threads N]
                             [--only PART] [--text FILE] [--data DIR] [--report] [--out DIR] [--json]
+       --seed measures one seed of each part and keeps the others, where an experiment has seeds; --seeds measures so many;
        --text is what models of text learn, --data a folder of images in IDX files; --report draws again what was measured
        before; NAME is one of ${Object.keys(experiments).join(", ")}`;
 
@@ -19,6 +20,7 @@ async function readCall() {
     options: {
       preset: { type: "string", default: "small" },
       seeds: { type: "string" },
+      seed: { type: "string" },
       device: { type: "string", default: "wasm" },
       threads: { type: "string" },
       only: { type: "string" },
@@ -36,13 +38,18 @@ async function readCall() {
   const preset = oneOf("--preset", values.preset, ["small", "large"]);
   const kind = oneOf("--device", values.device, devices);
   const [seeds, threads] = [count("--seeds", values.seeds), count("--threads", values.threads)];
+  const seed = count("--seed", values.seed);
   const experiment = await experiments[name]();
+  if (seed !== undefined && (seeds !== undefined || experiment.bySeed !== true)) {
+    throw new TypeError(`Cannot study: --seed was given with --seeds, or "${name}" is not measured seed by seed`);
+  }
   const { parts } = experiment;
   const wanted = values.only === undefined ? parts : [oneOf("--only", values.only, parts)];
   const options = {
     name,
     preset,
     seeds,
+    seed,
     threads,
     text: values.text,
     data: values.data,

@@ -5,6 +5,7 @@ import { openDevice } from "elapid";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Experiment } from "./runner/experiment.ts";
 import { lines } from "./runner/figure.ts";
+import { locked } from "./runner/lock.ts";
 import { groups, pivot } from "./runner/table.ts";
 import { exponent } from "./runner/timing.ts";
 import { study, type Results } from "./runner/study.ts";
@@ -97,6 +98,64 @@ test("results of the large preset stand beside the small ones; what a page lacks
   expect(JSON.parse(await read("results.large.json"))).toMatchObject({ preset: "large" });
   expect(await read("curve.large.svg")).toContain("<svg");
   expect(said.filter((line) => line.includes("has no place for it"))).toHaveLength(3);
+});
+
+/** Answers with numbers that tell when they were measured. */
+const numbered = (run: number) =>
+  ({
+    summary: "numbers",
+    parts: ["one"],
+    bySeed: true,
+    run: async (_, { seed, seeds = 2 }) => ({
+      runs: (seed === undefined ? Array.from({ length: seeds }, (_, i) => i + 1) : [seed]).map((each) => ({
+        seed: each,
+        run,
+      })),
+      texts: [{ run }],
+    }),
+    report: () => ({ tables: [], figures: [] }),
+  }) satisfies Experiment;
+
+function measureSeed(run: number, seed?: number) {
+  const options = { name: "numbers", parts: ["one"], out, preset: "small", seeds: undefined, seed } as const;
+  const open = () => openDevice("host");
+  return study(numbered(run), {
+    ...options,
+    threads: undefined,
+    text: undefined,
+    data: undefined,
+    open,
+    progress: () => {},
+  });
+}
+
+test("seeds that are measured alone join those that there are, also side by side", async () => {
+  await measureSeed(1);
+  const again = await measureSeed(2, 1);
+  expect(again.parts.one.data).toEqual({
+    runs: [
+      { seed: 1, run: 2 },
+      { seed: 2, run: 1 },
+    ],
+    texts: [{ run: 2 }],
+  });
+  await Promise.all([3, 4, 5, 6].map((seed) => measureSeed(3, seed)));
+  const { parts } = JSON.parse(await readFile(join(out, "numbers/results.json"), "utf8")) as Results;
+  expect(parts.one.data.runs.map((row) => (row as { readonly seed: number }).seed)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("what is locked runs one after the other, also after an error", async () => {
+  const said: string[] = [];
+  const slow = (name: string) => async () => {
+    said.push(name);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    said.push(name);
+    if (name === "a") throw new Error("a");
+  };
+  const file = join(out, "file");
+  await Promise.allSettled(["a", "b", "c"].map((name) => locked(file, slow(name))));
+  expect(said.filter((_, i) => i % 2 === 0)).toEqual(said.filter((_, i) => i % 2 === 1));
+  expect(said).toHaveLength(6);
 });
 
 test("what was never measured cannot be drawn", async () => {

@@ -2,7 +2,7 @@ import { argmax } from "@elapid/ops";
 import { seeded } from "@elapid/nn";
 import { randomSource, type Device } from "@elapid/tensor";
 import type { Layers } from "@elapid/train";
-import { forSeeds, parameterCount } from "../learning/learn.ts";
+import { forSeeds, parameterCount, seedsOf } from "../learning/learn.ts";
 import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { learnInStages, type LearnedInStages } from "../learning/stages.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
@@ -88,6 +88,8 @@ interface Answer {
 
 type Measured = { readonly runs: readonly Run[]; readonly answers: readonly Answer[] };
 
+export const bySeed = true;
+
 export const parts: Experiment["parts"] = Object.keys(models).map(partOf);
 
 export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
@@ -95,7 +97,7 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
   const size = sizes[preset];
   const { dModel, dState, batch, steps, every, lr, minutes } = size;
   const [name, { kind, positions, pieces }] = Object.entries(models).find(([each]) => partOf(each) === part)!;
-  const results = await forSeeds(options.seeds ?? size.seeds, open, async (device, seed) => {
+  const results = await forSeeds(seedsOf(options, size.seeds), open, async (device, seed) => {
     const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState }));
     const { vocabSize } = taskOf(SHORTEST);
     const config = { dModel, input: vocabSize, outputs: vocabSize, layers: stack, positions };

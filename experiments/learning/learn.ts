@@ -9,6 +9,7 @@ import {
   type BatchSource,
   type NextTokenModel,
 } from "@elapid/train";
+import type { ExperimentOptions } from "../runner/experiment.ts";
 
 export interface LearnOptions {
   readonly model: NextTokenModel;
@@ -20,6 +21,8 @@ export interface LearnOptions {
   readonly lr: number;
   /** Default 0.01. */
   readonly weightDecay?: number;
+  /** Keeps Adam's division away from 0. Default 1e-8. */
+  readonly eps?: number;
   /** Steps between two tests. Default: a tenth of all. */
   readonly every?: number;
   /** Ends as soon as a test is as good as this. Default: never. */
@@ -47,11 +50,11 @@ const groups = [
 
 /** Trains a model and tests it as it goes. */
 export async function learn(options: LearnOptions): Promise<Learned> {
-  const { model, data, test, steps, lr, weightDecay = 0.01, enough = Infinity, minutes = Infinity, progress } = options;
-  const { every = Math.ceil(steps / 10) } = options;
+  const { model, data, test, steps, lr, enough = Infinity, minutes = Infinity, progress } = options;
+  const { every = Math.ceil(steps / 10), weightDecay = 0.01, eps = 1e-8 } = options;
   const start = performance.now();
   const seconds = () => (performance.now() - start) / 1000;
-  using optimiser = new AdamW(model.parameters(), { weightDecay, beta2: 0.99, groups });
+  using optimiser = new AdamW(model.parameters(), { weightDecay, eps, beta2: 0.99, groups });
   const schedule = wsdSchedule({ peak: lr, steps, warmup: Math.ceil(steps / 20) });
   const curve: { step: number; loss: number; accuracy: number }[] = [];
   const endOf = (accuracy: number): Learned["end"] | undefined => {
@@ -77,14 +80,19 @@ export function parameterCount(model: NextTokenModel): number {
   return [...model.parameters()].reduce((sum, [, { size }]) => sum + size, 0);
 }
 
+/** The seeds that are to be measured: the one that was asked for, or as many as were, or as many as are usual. */
+export function seedsOf({ seed, seeds }: Pick<ExperimentOptions, "seed" | "seeds">, usual: number): number[] {
+  return seed === undefined ? Array.from({ length: seeds ?? usual }, (_, i) => i + 1) : [seed];
+}
+
 /** Runs something with the models of several seeds, one after the other, each on a device of its own. */
 export async function forSeeds<T>(
-  count: number,
+  seeds: readonly number[],
   open: () => Promise<Device>,
   run: (device: Device, seed: number) => Promise<T>,
 ): Promise<T[]> {
   const results: T[] = [];
-  for (let seed = 1; seed <= count; seed++) {
+  for (const seed of seeds) {
     using device = await open();
     results.push(await run(device, seed));
   }

@@ -3,7 +3,7 @@ import { Device, HostBackend } from "@elapid/tensor";
 import { expect, test } from "vitest";
 import { SequenceModel } from "../models/sequence-model.ts";
 import { below, type Task } from "../tasks/generated-batches.ts";
-import { forSeeds } from "./learn.ts";
+import { forSeeds, seedsOf } from "./learn.ts";
 import { between, overSeeds, percent } from "./seeds.ts";
 import { learnInStages, testBatches } from "./stages.ts";
 
@@ -51,9 +51,10 @@ test("a model that is right goes on to the next stage, and ends", async () => {
   expect(curve.at(-1)!.step).toBe(steps);
 });
 
-test("one that is not goes on after a quarter of the steps, and to the end of them", async () => {
+test("one that is not goes on after a quarter of the steps or another share, and to the end of them", async () => {
   const { accuracy, end, steps } = await learn([late(4), late(8)]);
   expect([end, steps]).toEqual(["steps", 75]);
+  expect((await learn([late(4), late(8)], { share: 0.5 })).steps).toBe(90);
   expect(accuracy).toBeLessThan(0.6);
 });
 
@@ -81,9 +82,17 @@ test("seeds run one after the other, each on a device that is disposed of", asyn
     devices.push(new Device(new HostBackend()));
     return devices.at(-1)!;
   };
-  expect(await forSeeds(3, open, async (_, seed) => seed)).toEqual([1, 2, 3]);
+  expect(await forSeeds(seedsOf({ seeds: 3 }, 5), open, async (_, seed) => seed)).toEqual([1, 2, 3]);
   expect(devices).toHaveLength(3);
   expect(() => devices[0].zeros([1])).toThrow();
+});
+
+test("one seed, as many as are asked for, or as many as are usual", () => {
+  expect([
+    seedsOf({ seed: 2, seeds: undefined }, 3),
+    seedsOf({ seeds: 1 }, 3),
+    seedsOf({ seeds: undefined }, 2),
+  ]).toEqual([[2], [1], [1, 2]]);
 });
 
 test("rows that differ in their seed become one with the median and the ends", () => {

@@ -3,7 +3,10 @@ import { evaluateAccuracy } from "@elapid/train";
 import { GeneratedBatches, type Task } from "../tasks/generated-batches.ts";
 import { learn, type Learned, type LearnOptions } from "./learn.ts";
 
-export interface StagesOptions extends Pick<LearnOptions, "steps" | "every" | "lr" | "weightDecay" | "progress"> {
+export interface StagesOptions extends Pick<
+  LearnOptions,
+  "steps" | "every" | "lr" | "weightDecay" | "eps" | "progress"
+> {
   readonly model: NextTokenModel;
   /** From easy to hard; the last is what the model is to learn. */
   readonly stages: readonly Task[];
@@ -11,6 +14,8 @@ export interface StagesOptions extends Pick<LearnOptions, "steps" | "every" | "l
   readonly batch: number;
   readonly mostRows?: number;
   readonly seed: number;
+  /** Whoever does not get a stage right goes on after this share of the steps. Default a quarter. */
+  readonly share?: number;
   /** Examples of a test. */
   readonly tested: number;
   /** For all stages together. */
@@ -25,8 +30,6 @@ export interface LearnedInStages extends Omit<Learned, "curve"> {
 
 /** What is enough to go on to the next stage. */
 const ENOUGH_TO_GO_ON = 0.97;
-/** Whoever does not get a stage right goes on after this share of the steps. */
-const SHARE = 1 / 4;
 /** Never learned from: the seeds of models are small. */
 const TEST_SEED = 1_000_003;
 
@@ -42,6 +45,7 @@ export async function learnInStages(options: StagesOptions): Promise<LearnedInSt
     minutes,
     progress,
     mostRows = 64,
+    share = 1 / 4,
     enough = 0.999,
     ...rest
   } = options;
@@ -55,7 +59,7 @@ export async function learnInStages(options: StagesOptions): Promise<LearnedInSt
       model,
       data: new GeneratedBatches(task, { batch: rows, seed }),
       test: testBatches(task, tested, rows),
-      steps: isLast ? steps : Math.ceil(SHARE * steps),
+      steps: isLast ? steps : Math.ceil(share * steps),
       enough: isLast ? enough : ENOUGH_TO_GO_ON,
       minutes: minutes - done.seconds / 60,
       progress: (line) => progress?.(`  ${task.time} tokens:${line}`),

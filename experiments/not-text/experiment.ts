@@ -1,5 +1,5 @@
 import { seeded } from "@elapid/nn";
-import { forSeeds, learn, parameterCount, type Learned } from "../learning/learn.ts";
+import { forSeeds, learn, type Learned, parameterCount, seedsOf } from "../learning/learn.ts";
 import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
@@ -55,6 +55,8 @@ interface Point {
 
 type Measured = { readonly runs: readonly Run[]; readonly curves: readonly Point[] };
 
+export const bySeed = true;
+
 export const parts: Experiment["parts"] = models;
 
 let signals: Promise<{ readonly train: Signals; readonly test: Signals }> | undefined;
@@ -65,7 +67,7 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
   const kind = models.find((model) => model === part)!;
   signals ??= openSignals(options);
   const { train, test } = await signals;
-  const results = await forSeeds(options.seeds ?? seeds, open, async (device, seed) => {
+  const results = await forSeeds(seedsOf(options, seeds), open, async (device, seed) => {
     const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState: D_STATE[preset] }));
     const config = { dModel, input: "signal", outputs: train.classes, layers: stack, pooled: true } as const;
     const model = new SequenceModel(config, seeded(device, seed));

@@ -8,6 +8,8 @@ export interface ExperimentOptions {
   readonly preset: Preset;
   /** As many seeds as `--seeds` asks for; where it does not, as many as the experiment finds right. */
   readonly seeds: number | undefined;
+  /** The one seed that `--seed` asks for, of an experiment that is `bySeed`. */
+  readonly seed?: number | undefined;
   /** As many threads as `--threads` asks for; where it does not, as the device finds right. */
   readonly threads: number | undefined;
   /** A file of text, for what learns text. */
@@ -54,6 +56,8 @@ export interface Experiment {
   readonly summary: string;
   /** What `--only` may name. The parts run one after the other, and results of a part stay until it runs again. */
   readonly parts: readonly string[];
+  /** Whether a part may be measured seed by seed, as its rows have a `seed`, from 1 on. Default `false`. */
+  readonly bySeed?: boolean;
   /** Measures one part. */
   run(part: string, options: ExperimentOptions): Promise<Data>;
   /** What is shown of the data of all parts; lists of those that have not run are missing. */

@@ -1,9 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { machine } from "../../benchmarks/report.ts";
+import { withSeed } from "./by-seed.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { Data, Experiment, ExperimentOptions, Preset, Report } from "./experiment.ts";
 import { openStudio } from "./figure.ts";
+import { locked } from "./lock.ts";
 import { blocksOf, emptyPage, fill, type Block } from "./page.ts";
 
 export interface StudyOptions extends ExperimentOptions {
@@ -38,7 +40,7 @@ export interface Results {
  * tables into the page. Those of the preset `"large"` are called `results.large.json` and so on.
  */
 export async function study(experiment: Experiment, options: StudyOptions): Promise<Results> {
-  const { name, parts, preset, progress } = options;
+  const { name, parts, preset, seed, progress } = options;
   const folder = join(options.out, name);
   const suffix = preset === "small" ? "" : `.${preset}`;
   const file = join(folder, `results${suffix}.json`);
@@ -47,8 +49,12 @@ export async function study(experiment: Experiment, options: StudyOptions): Prom
   for (const part of parts) {
     progress(`${name}: ${part}`);
     const result = await measure(experiment, part, options);
-    // read only now, as other parts may be measured beside this one; a later part that fails takes nothing from those done
-    await writeResults(file, resultsOf(experiment, options, { ...(await soFar()), [part]: result }));
+    // read only now, as others may be measured beside this one; a later part that fails takes nothing from those done
+    await locked(file, async () => {
+      const known = await soFar();
+      const whole = seed === undefined ? result : withSeed(known[part], result, seed);
+      await writeResults(file, resultsOf(experiment, options, { ...known, [part]: whole }));
+    });
   }
   const measured = await soFar();
   if (Object.keys(measured).length === 0) throw new Error(`Cannot draw "${name}": "${file}" has no results`);

@@ -1,6 +1,6 @@
 import { seeded } from "@elapid/nn";
 import type { Device } from "@elapid/tensor";
-import { forSeeds, parameterCount } from "../learning/learn.ts";
+import { forSeeds, parameterCount, seedsOf } from "../learning/learn.ts";
 import { overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { learnInStages, type LearnedInStages } from "../learning/stages.ts";
 import { layers, type LayerKind } from "../models/layers.ts";
@@ -78,13 +78,15 @@ const cases = (Object.keys(spacings) as Task[]).flatMap((task) =>
   models.map((model) => ({ task, model, part: `${task}-${model.replace(", ", "-").toLowerCase()}` })),
 );
 
+export const bySeed = true;
+
 export const parts: Experiment["parts"] = cases.map(({ part }) => part);
 
 export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
   const { open, progress } = options;
   const { task, model } = cases.find((each) => each.part === part)!;
   const { seeds } = sizes[options.preset];
-  const learned = await forSeeds(options.seeds ?? seeds, open, (device, seed) => {
+  const learned = await forSeeds(seedsOf(options, seeds), open, (device, seed) => {
     progress(`seed ${seed}`);
     return learnToCopy(device, { task, model, seed }, options);
   });

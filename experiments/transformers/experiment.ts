@@ -1,7 +1,7 @@
 import { languageModel, type Block } from "@elapid/models";
 import { seeded, type Init } from "@elapid/nn";
 import { evaluateAccuracy } from "@elapid/train";
-import { forSeeds, parameterCount } from "../learning/learn.ts";
+import { forSeeds, parameterCount, seedsOf } from "../learning/learn.ts";
 import { learnInStages, testBatches, type LearnedInStages } from "../learning/stages.ts";
 import { between, overSeeds, percent, untimed } from "../learning/seeds.ts";
 import { stacks, type StackKind } from "../models/layers.ts";
@@ -161,7 +161,7 @@ async function runTask(
   const { stack, dState } = cases[name];
   const tasks = stages.map((count) => taskOf(task, count, preset));
   const [{ vocabSize }] = tasks;
-  const results = await forSeeds(options.seeds ?? size.seeds, open, async (device, seed) => {
+  const results = await forSeeds(seedsOf(options, size.seeds), open, async (device, seed) => {
     const layers = stacks[stack]({ dModel, dState, depth });
     const model = new SequenceModel({ dModel, input: vocabSize, outputs: vocabSize, layers }, seeded(device, seed));
     progress(`seed ${seed}`);
