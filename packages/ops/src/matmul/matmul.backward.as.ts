@@ -3,8 +3,8 @@ import { COLUMNS, packColumns, packNeighbours, packRows, product, ROWS } from ".
 
 /** Terms that are summed in registers; a panel of `b` of this depth takes 16 KiB of the first-level cache. */
 const DEPTH = 508;
-/** Groups of rows that are packed at once, 120 KiB of scratch. */
-const GROUPS = 10;
+/** Groups of rows that are packed at once, at most: 131 KiB of scratch. */
+const GROUPS = 11;
 
 /**
  * First pass: turns `b`, `depth columns`, into panels of eight columns, `panel depth 8`, the last one filled up with
@@ -23,7 +23,7 @@ export function matmulPack(
  * Second pass: `c[m, n] = sum over k of a[m, k] · b[k, n]`, with `b` packed and `a` at any strides: it is `dy` for the
  * gradient by the input, and `dy` turned for the one by the weight. A unit is six rows of `c`. Blocks of `a`, up to 508 deep,
  * are packed into scratch and stay in the second-level cache while the panels pass, each staying in the first-level one.
- * Work `rows · depth · columns`; memory traffic is `b` once for sixty rows, and `c` twice for as many terms.
+ * Work `rows · depth · columns`; memory traffic is `b` once for 66 rows, and `c` twice for as many terms.
  *
  * An element is the sum of its blocks' sums, both in order: it has the same bits whatever is computed beside it.
  */
@@ -33,8 +33,11 @@ export function matmulPacked(
 ): void {
   const blocks = max(1, (depth + DEPTH - 1) / DEPTH);
   const step = ((depth + blocks - 1) / blocks + 3) & ~3;
-  for (let first = begin; first < end; first += GROUPS) {
-    const groups = min(GROUPS, end - first);
+  // in equal parts: the panels pass by for a part of one group as for one of eleven
+  const parts = (end - begin + GROUPS - 1) / GROUPS;
+  const most = (end - begin + parts - 1) / parts;
+  for (let first = begin; first < end; first += most) {
+    const groups = min(most, end - first);
     let k = 0;
     do {
       const count = min(step, depth - k);

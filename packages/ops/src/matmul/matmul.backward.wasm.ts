@@ -6,7 +6,7 @@ import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts"
 const ROWS = 6;
 const COLUMNS = 8;
 const DEPTH = 508;
-const GROUPS = 10;
+const GROUPS = 11;
 
 /** What packs `b` of so many columns, `depth columns`. */
 const packing = <D>(depthOf: (dims: D) => number, columnsOf: (dims: D) => number) => ({
