@@ -8,7 +8,7 @@ export { silu, siluOp } from "./elementwise/silu.ts";
 export { softplus, softplusOp } from "./elementwise/softplus.ts";
 export { embedding, embeddingOp } from "./embedding/embedding.ts";
 export { layerNorm, layerNormOp } from "./layer-norm/layer-norm.ts";
-export { matmulWeightGradient } from "./matmul/matmul.backward.ts";
+export { matmulInputGradient, matmulWeightGradient } from "./matmul/matmul.backward.ts";
 export { matmul, matmulOp } from "./matmul/matmul.ts";
 export { normOp } from "./norm/norm.ts";
 export type { OpsPart } from "./ops-part.ts";

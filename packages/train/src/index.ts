@@ -30,5 +30,6 @@ export { readDocuments, type ReadDocumentsOptions } from "./documents.ts";
 export { readText, splitDocuments, type ReadTextOptions } from "./text.ts";
 export { loadCheckpoint, saveCheckpoint, type TrainingRun } from "./checkpoint.ts";
 export { Lion, type LionOptions, type LionSettings } from "./lion.ts";
+export { isProjection, Muon, type MuonOptions } from "./muon.ts";
 export { Lora, type LoraOptions } from "./lora.ts";
 export { TunedState } from "./state-tuning.ts";
