@@ -1,4 +1,5 @@
-import { dispose, type Tensor } from "@elapid/tensor";
+import { concat, dispose, type Tensor } from "@elapid/tensor";
+import type { Batch } from "./data.ts";
 
 /** The tensors that each layer carries from token to token, by name. */
 export type Layers = readonly Readonly<Record<string, Tensor>>[];
@@ -43,6 +44,26 @@ export class CarriedState {
   [dispose](): void {
     this.dispose();
   }
+}
+
+/**
+ * The states that a batch goes on from: those carried, but zeros for a row that begins with a document of its own, as its first
+ * number in `seqIdx` then is not 0. None at the beginning of an epoch.
+ */
+export function carriedInto({ seqIdx, begins, batch, time }: Batch, layers: Layers | undefined): Layers | undefined {
+  if (begins) return undefined;
+  const isFresh = Array.from({ length: batch }, (_, row) => seqIdx !== undefined && seqIdx[row * time] !== 0);
+  if (!isFresh.includes(true)) return layers;
+  if (!isFresh.includes(false)) return undefined;
+  const withFreshRows = (tensor: Tensor) => {
+    const rows = isFresh.map((fresh, row) =>
+      fresh ? tensor.device.zeros([1, ...tensor.shape.slice(1)]) : tensor.slice(0, row, row + 1),
+    );
+    return concat(rows, 0);
+  };
+  return layers?.map((layer) =>
+    Object.fromEntries(Object.entries(layer).map(([name, tensor]) => [name, withFreshRows(tensor)])),
+  );
 }
 
 /** Frees the tensors of some layers. */

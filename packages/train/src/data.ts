@@ -6,7 +6,10 @@ export interface Batch {
   readonly ids: Int32Array | Float32Array; // batch time
   /** -100 where nothing is to be predicted. */
   readonly labels: Int32Array; // batch time
-  /** Numbers of the documents that are packed into a row; each begins with states of its own. Absent: one a row. */
+  /**
+   * Numbers of the documents that are packed into a row; each begins with states of its own. The first, where it is 0, goes on
+   * with what is carried into the row. Absent: one a row.
+   */
   readonly seqIdx?: Int32Array; // batch time
   /** The rows do not go on where the batch before ended, so that no state is carried into them. */
   readonly begins?: boolean;

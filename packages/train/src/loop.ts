@@ -1,6 +1,6 @@
 import type { DropoutChance } from "@elapid/nn";
 import { valueAndGrad, type Tensor } from "@elapid/tensor";
-import { freeLayers, type CarriedState } from "./carried-state.ts";
+import { carriedInto, freeLayers, type CarriedState } from "./carried-state.ts";
 import { clipScale, DivergedError, globalNorm } from "./clip.ts";
 import type { BatchSource } from "./data.ts";
 import type { Ema } from "./ema.ts";
@@ -125,7 +125,7 @@ function differentiate({ model, data, optimiser, accumulate = 1, recompute, carr
   for (let i = 0; i < accumulate; i++) {
     const batch = data.next();
     const lossAndLayers = () => {
-      const before = batch.begins ? undefined : layers;
+      const before = carriedInto(batch, layers);
       const { loss, layers: after } = meanLoss(model, batch, {
         recompute,
         layers: before,

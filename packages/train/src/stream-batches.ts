@@ -5,6 +5,8 @@ export interface StreamBatchesOptions {
   readonly batch: number;
   /** Tokens of a row that one batch has. */
   readonly time: number;
+  /** The token that begins a document, where documents must not see each other. Default: a row is one text. */
+  readonly separatorId?: number | undefined;
 }
 
 /**
@@ -43,12 +45,12 @@ export class StreamBatches implements BatchSource {
 
   /** The next window of each row; after the last, the first of the next epoch. */
   next(): Batch {
-    const { batch, time } = this.#options;
+    const { batch, time, separatorId } = this.#options;
     const { seed, epoch, window } = this.#position;
     if (window === this.windows) this.#position = { seed, epoch: epoch + 1, window: 0 };
     const at = this.#position.window;
     this.#position = { ...this.#position, window: at + 1 };
     const starts = Array.from({ length: batch }, (_, row) => (row * this.windows + at) * time);
-    return { ...batchAt(this.#tokens, starts, time), begins: at === 0 };
+    return { ...batchAt(this.#tokens, starts, time, separatorId), begins: at === 0 };
   }
 }

@@ -55,7 +55,7 @@ test("rows of a stream go on where they were", () => {
   expect(() => new StreamBatches(Int32Array.of(1, 2), { batch: 2, time: 3 })).toThrow("need 7");
 });
 
-function stream(time: number, seed = 1) {
+function stream(time: number, seed = 1, separatorId?: number) {
   const device = new Device(new HostBackend());
   const model = new TinyModel(device, seed);
   const losses: number[] = [];
@@ -63,7 +63,7 @@ function stream(time: number, seed = 1) {
     device,
     model,
     losses,
-    data: new StreamBatches(tokens, { batch: 2, time }),
+    data: new StreamBatches(tokens, { batch: 2, time, separatorId }),
     optimiser: new AdamW(model.parameters()),
     schedule: () => 0.01,
     onStep: ({ loss }: StepReport) => void losses.push(loss),
@@ -84,6 +84,30 @@ test("carried states make windows one text, without gradients across them", asyn
   const onStep = (report: StepReport) => void reports.push(report);
   await train({ ...added, onStep, steps: 1, accumulate: 4, carry: new CarriedState() });
   expectClose([reports[0].loss], whole.losses, { relative: 1e-6, label: "loss" });
+});
+
+test("states are carried into the document that they belong to, and into no other", async () => {
+  // every seventh token is a separator, so some windows begin with one and some do not
+  const losses = async (time: number) => {
+    const { windows } = new StreamBatches(tokens, { batch: 2, time });
+    const run = stream(time, 1, SEPARATOR);
+    const bytes = new Set<number>();
+    const onStep = (report: StepReport) => {
+      run.onStep(report);
+      bytes.add(run.device.liveBytes);
+    };
+    await train({ ...run, onStep, schedule: () => 0, steps: windows, carry: new CarriedState() });
+    expect(bytes.size).toBe(1);
+    return run.losses;
+  };
+  const mean = (list: readonly number[]) => list.reduce((sum, loss) => sum + loss, 0) / list.length;
+  const whole = mean(await losses(48));
+  for (const time of [1, 3, 4, 12])
+    expectClose([mean(await losses(time))], [whole], { relative: 1e-6, label: `${time}` });
+  // and it is not what the text as one gives
+  const joined = stream(48);
+  await train({ ...joined, schedule: () => 0, steps: 1 });
+  expect(Math.abs(joined.losses[0] - whole)).toBeGreaterThan(1e-5);
 });
 
 test("an epoch begins without the states of the one before, and memory stays flat", async () => {
