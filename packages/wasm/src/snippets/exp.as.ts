@@ -1,5 +1,6 @@
 import { constant } from "./constant.as.ts";
 import { madd, nmadd } from "./madd.as.ts";
+import { load4, store4 } from "./memory.as.ts";
 
 const ONE = memory.data<f32>([1]);
 const LOG2_E = memory.data<f32>([1.4426950408889634]);
@@ -40,6 +41,32 @@ export function expNormal(x: v128): v128 {
   const whole = f32x4.sub(n, constant(ROUNDER));
   const r = nmadd(whole, constant(LN2_LOW), nmadd(whole, constant(LN2_HIGH), bounded));
   return f32x4.mul(expOfRest(r), powerOfTwo(i32x4.shl(n, 23)));
+}
+
+/**
+ * `expNormal(x - peak)` of so many elements, none of which is above `peak`. In a loop of its own the constants stay in
+ * registers.
+ */
+export function expsBelow(x: usize, count: i32, peak: v128, to: usize): void {
+  const lowest = constant(NORMAL_LOWEST), log2e = constant(LOG2_E), rounder = constant(ROUNDER), one = constant(ONE);
+  const high = constant(LN2_HIGH), low = constant(LN2_LOW);
+  const e2 = constant(E2), e3 = constant(E3), e4 = constant(E4), e5 = constant(E5), e6 = constant(E6);
+  const end = x + ((<usize>(count & ~3)) << 2);
+  for (; x < end; x += 16, to += 16) {
+    const bounded = f32x4.pmax(f32x4.sub(v128.load(x), peak), lowest);
+    const n = madd(bounded, log2e, rounder);
+    const whole = f32x4.sub(n, rounder);
+    const r = nmadd(whole, low, nmadd(whole, high, bounded));
+    let p = madd(e6, r, e5);
+    p = madd(p, r, e4);
+    p = madd(p, r, e3);
+    p = madd(p, r, e2);
+    p = madd(p, r, one);
+    p = madd(p, r, one);
+    v128.store(to, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
+  }
+  count &= 3;
+  if (count > 0) store4(to, expNormal(f32x4.sub(load4(x, count, -Infinity), peak)), count);
 }
 
 // 2^-127 and 2^128 have the bits of 0 and Infinity
