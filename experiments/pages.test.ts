@@ -7,7 +7,10 @@ import { experiments } from "./registry.ts";
 import { study } from "./runner/study.ts";
 
 const pages = join(import.meta.dirname, "../docs/study");
-const measured = Object.keys(experiments).filter((name) => existsSync(join(pages, name, "results.json")));
+const files = { small: "results.json", large: "results.large.json" };
+const measured = Object.keys(experiments).filter((name) =>
+  Object.values(files).some((file) => existsSync(join(pages, name, file))),
+);
 
 test("there are results", () => {
   expect(measured.length).toBeGreaterThan(0);
@@ -19,8 +22,7 @@ test.each(measured)("the page of %s says what its results say, and has a place f
     await cp(join(pages, name), join(out, name), { recursive: true });
     const said: string[] = [];
     for (const preset of ["small", "large"] as const) {
-      const file = preset === "small" ? "results.json" : "results.large.json";
-      if (!existsSync(join(pages, name, file))) continue;
+      if (!existsSync(join(pages, name, files[preset]))) continue;
       const options = {
         name,
         parts: [],

@@ -5,6 +5,7 @@ import { associativeRecall } from "./associative-recall.ts";
 import { copying } from "./copying.ts";
 import { batchOf, distinct, GeneratedBatches, IGNORED, type Task } from "./generated-batches.ts";
 import { inductionHeads } from "./induction-heads.ts";
+import { MixedBatches } from "./mixed-batches.ts";
 
 const tasks: Readonly<Record<string, Task>> = {
   "plain copying": copying({ length: 20, count: 5, values: 6, spacing: "fixed" }),
@@ -35,6 +36,19 @@ describe.each(Object.entries(tasks))("%s", (_, task) => {
     expect(new GeneratedBatches(task, { batch: 4, seed: 3 }).next()).toEqual(first);
     expect(new GeneratedBatches(task, { batch: 4, seed: 4 }).next().ids).not.toEqual(first.ids);
   });
+});
+
+test("mixed batches are of one task each, the later ones join in time, and follow from seed and position", () => {
+  const mixed = [2, 4, 8].map((count) => copying({ length: count, count, spacing: "fixed" }));
+  const data = new MixedBatches(mixed, { tokens: 64, mostRows: 12, joined: 20, seed: 3 });
+  const batches = Array.from({ length: 60 }, () => data.next());
+  const times = batches.map(({ time }) => time);
+  expect(times.slice(0, 10)).toEqual(Array(10).fill(4));
+  expect(new Set(times.slice(10, 20))).toEqual(new Set([4, 8]));
+  expect(new Set(times.slice(20))).toEqual(new Set([4, 8, 16]));
+  for (const { time, batch } of batches) expect(batch).toBe(time === 4 ? 12 : 64 / time);
+  data.position = { ...data.position, window: 30 };
+  expect(data.next()).toEqual(batches[30]);
 });
 
 /** Answers by looking at the whole example, which is what each task asks for. */

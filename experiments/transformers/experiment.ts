@@ -1,9 +1,9 @@
 import { languageModel, type Block } from "@elapid/models";
 import { seeded, type Init } from "@elapid/nn";
 import { evaluateAccuracy } from "@elapid/train";
-import { forSeeds, parameterCount, seedsOf } from "../learning/learn.ts";
-import { learnInStages, testBatches, type LearnedInStages } from "../learning/stages.ts";
+import { forSeeds, learn, parameterCount, seedsOf, type Learned } from "../learning/learn.ts";
 import { between, overSeeds, percent, untimed } from "../learning/seeds.ts";
+import { testBatches } from "../learning/stages.ts";
 import { stacks, type StackKind } from "../models/layers.ts";
 import { SequenceModel } from "../models/sequence-model.ts";
 import type { Experiment, ExperimentOptions } from "../runner/experiment.ts";
@@ -12,6 +12,7 @@ import { groups, pivot } from "../runner/table.ts";
 import { associativeRecall } from "../tasks/associative-recall.ts";
 import { copying } from "../tasks/copying.ts";
 import type { Task } from "../tasks/generated-batches.ts";
+import { MixedBatches } from "../tasks/mixed-batches.ts";
 import { openCorpus } from "../text/corpus.ts";
 import { learnText, type LearnedText } from "../text/learn-text.ts";
 
@@ -25,29 +26,27 @@ const sizes = {
       batch: 8,
       time: 256,
       steps: 300,
-      rates: [2e-3, 5e-3, 1e-2],
       stories: 10,
       documents: Infinity,
     },
-    task: { dModel: 64, depth: 4, batch: 16, steps: 1500, every: 100, lr: 5e-3, minutes: Infinity },
-    recall: { stages: [2, 4, 8], asked: [2, 4, 6, 8, 12, 16], keys: 32 },
-    copying: { stages: [2, 4, 8, 16], asked: [4, 8, 12, 16, 20, 24, 32] },
+    task: { dModel: 64, depth: 4, tokens: 1024, steps: 1000 },
+    recall: { learned: [2, 4, 8], asked: [2, 4, 6, 8, 12, 16], keys: 32 },
+    copying: { learned: [4, 8, 12, 16], asked: [4, 8, 10, 12, 16, 20, 24] },
     seeds: 3,
   },
   large: {
     text: {
-      dModel: 256,
-      depth: 8,
-      batch: 16,
-      time: 512,
-      steps: 2000,
-      rates: [5e-4, 1e-3, 2e-3],
+      dModel: 64,
+      depth: 4,
+      batch: 8,
+      time: 256,
+      steps: 600,
       stories: 50,
       documents: 200_000,
     },
-    task: { dModel: 128, depth: 4, batch: 64, steps: 10_000, every: 100, lr: 2e-3, minutes: 5 },
-    recall: { stages: [4, 16, 64], asked: [8, 16, 32, 48, 64, 96, 128], keys: 256 },
-    copying: { stages: [4, 16, 64], asked: [16, 32, 48, 64, 80, 96, 128] },
+    task: { dModel: 64, depth: 4, tokens: 1280, steps: 3000 },
+    recall: { learned: [2, 4, 8, 16, 32], asked: [4, 8, 16, 24, 32, 48, 64], keys: 64 },
+    copying: { learned: [4, 8, 16, 24, 32], asked: [4, 8, 12, 16, 20, 24, 32, 40, 48] },
     seeds: 3,
   },
 };
@@ -55,21 +54,27 @@ const sizes = {
 interface Case {
   readonly stack: StackKind;
   readonly dState: number;
+  readonly lr: number;
 }
 
 /** Mamba's memory is its state, so it is asked with several; the others have one that is usual. */
 const cases: Readonly<Record<string, Case>> = {
-  "mamba, 2 states": { stack: "mamba", dState: 2 },
-  "mamba, 8 states": { stack: "mamba", dState: 8 },
-  "mamba, 32 states": { stack: "mamba", dState: 32 },
-  transformer: { stack: "transformer", dState: 16 },
-  hybrid: { stack: "hybrid", dState: 16 },
+  "mamba, 2 states": { stack: "mamba", dState: 2, lr: 5e-3 },
+  "mamba, 32 states": { stack: "mamba", dState: 32, lr: 5e-3 },
+  transformer: { stack: "transformer", dState: 16, lr: 2e-3 },
+  hybrid: { stack: "hybrid", dState: 16, lr: 5e-3 },
 };
 /** The same stacks as language models: two layers of Mamba are as large as one of attention with its MLP. */
 const blocks: Readonly<Record<StackKind, (depth: number, dModel: number) => Block[]>> = {
   mamba: (depth) => Array(depth).fill("mamba"),
   transformer: (depth, dModel) => Array(depth / 2).fill(attention(dModel)),
   hybrid: (depth, dModel) => [...Array(depth / 2).fill("mamba"), ...Array(depth / 4).fill(attention(dModel))],
+};
+/** Learning rates that are tried on text; the best for the first seed is that of the model. */
+const rates: Readonly<Record<StackKind, readonly number[]>> = {
+  mamba: [5e-3, 1e-2, 2e-2, 4e-2],
+  transformer: [5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2],
+  hybrid: [5e-3, 1e-2, 2e-2, 4e-2],
 };
 const onText = Object.keys(blocks) as StackKind[];
 
@@ -81,22 +86,27 @@ const HEAD = 32;
 const tasks = ["recall", "copying"] as const;
 type TaskName = (typeof tasks)[number];
 const TESTED = 128;
+/** Ends a run: all lengths that are learned are right. */
+const ENOUGH = 0.9995;
+/** Longer examples join the shorter ones over this share of the steps. */
+const JOINED = 0.3;
 
 const taskParts = tasks.flatMap((task) =>
   Object.keys(cases).map((model) => ({ task, model, part: `${task}-${model.replaceAll(/,? /g, "-")}` })),
 );
 
-export const parts: Experiment["parts"] = [
-  ...onText.map((model) => `text-${model}`),
-  ...taskParts.map(({ part }) => part),
-];
+const textParts = onText.flatMap((model) => rates[model].map((lr) => ({ model, lr, part: `text-${model}-${lr}` })));
+
+export const bySeed = true;
+
+export const parts: Experiment["parts"] = [...textParts.map(({ part }) => part), ...taskParts.map(({ part }) => part)];
 
 interface TextRow extends LearnedText {
   readonly model: StackKind;
   readonly lr: number;
 }
 
-interface TaskRun extends Omit<LearnedInStages, "curve"> {
+interface TaskRun extends Omit<Learned, "curve"> {
   readonly task: TaskName;
   readonly model: string;
   readonly seed: number;
@@ -120,34 +130,32 @@ type Measured = {
 };
 
 export async function run(part: string, options: ExperimentOptions): Promise<Partial<Measured>> {
-  const found = taskParts.find((each) => each.part === part);
-  if (found !== undefined) return runTask(found, options);
-  return {
-    text: await runText(
-      onText.find((model) => part === `text-${model}`)!,
-      options,
-    ),
-  };
+  const task = taskParts.find((each) => each.part === part);
+  return task === undefined
+    ? runText(
+        textParts.find((each) => each.part === part)!,
+        options,
+      )
+    : runTask(task, options);
 }
 
-/** The first seed with each learning rate, then the others with the one that was best. */
-async function runText(model: StackKind, options: ExperimentOptions): Promise<TextRow[]> {
+/** Learns a text with one of the learning rates. */
+async function runText(
+  { model, lr }: { readonly model: StackKind; readonly lr: number },
+  options: ExperimentOptions,
+): Promise<Partial<Measured>> {
   const { preset, text, progress, open } = options;
-  const { stories, documents, depth, dModel, rates, ...rest } = sizes[preset].text;
+  const { stories, documents, depth, dModel, ...rest } = sizes[preset].text;
   const corpus = await openCorpus({ text, seeds: stories, documents, progress });
   const { vocabSize } = corpus;
   const make = (init: Init) => languageModel({ vocabSize, dModel, blocks: blocks[model](depth, dModel) }, init);
-  const learnWith = async (seed: number, lr: number): Promise<TextRow> => {
-    using device = await open();
-    const learned = await learnText(device, { corpus, make, seed, lr, ...rest });
-    progress(`  seed ${seed}, learning rate ${lr}: ${learned.loss.toFixed(4)}, ${learned.seconds.toFixed(0)} s`);
-    return { model, lr, ...learned };
+  return {
+    text: await forSeeds(seedsOf(options, sizes[preset].seeds), open, async (device, seed) => {
+      const learned = await learnText(device, { corpus, make, seed, lr, ...rest });
+      progress(`  seed ${seed}, learning rate ${lr}: ${learned.loss.toFixed(4)}, ${learned.seconds.toFixed(0)} s`);
+      return { model, lr, ...learned };
+    }),
   };
-  const rows: TextRow[] = [];
-  for (const lr of rates) rows.push(await learnWith(1, lr));
-  const { lr } = rows.reduce((best, row) => (row.loss < best.loss ? row : best));
-  for (let seed = 2; seed <= (options.seeds ?? sizes[preset].seeds); seed++) rows.push(await learnWith(seed, lr));
-  return rows;
 }
 
 async function runTask(
@@ -156,26 +164,19 @@ async function runTask(
 ): Promise<Partial<Measured>> {
   const { preset, open, progress } = options;
   const size = sizes[preset];
-  const { dModel, depth, batch, ...rest } = size.task;
-  const { stages, asked } = size[task];
-  const { stack, dState } = cases[name];
-  const tasks = stages.map((count) => taskOf(task, count, preset));
-  const [{ vocabSize }] = tasks;
+  const { dModel, depth, tokens, steps } = size.task;
+  const { stack, dState, lr } = cases[name];
+  const learnedTasks = size[task].learned.map((count) => taskOf(task, count, preset));
+  const [{ vocabSize }] = learnedTasks;
+  const tests = learnedTasks.flatMap((each) => testBatches(each, TESTED / 2, TESTED / 2));
   const results = await forSeeds(seedsOf(options, size.seeds), open, async (device, seed) => {
     const layers = stacks[stack]({ dModel, dState, depth });
     const model = new SequenceModel({ dModel, input: vocabSize, outputs: vocabSize, layers }, seeded(device, seed));
+    const data = new MixedBatches(learnedTasks, { tokens, joined: JOINED * steps, seed });
     progress(`seed ${seed}`);
-    const { curve: _, ...learned } = await learnInStages({
-      model,
-      stages: tasks,
-      batch,
-      seed,
-      tested: TESTED,
-      ...rest,
-      progress,
-    });
+    const { curve: _, ...learned } = await learn({ model, data, test: tests, steps, lr, enough: ENOUGH, progress });
     const answers: Answer[] = [];
-    for (const count of asked) {
+    for (const count of size[task].asked) {
       const accuracy = await evaluateAccuracy(model, testBatches(taskOf(task, count, preset), TESTED, TESTED));
       answers.push({ task, model: name, seed, count, accuracy });
     }
@@ -193,7 +194,9 @@ function taskOf(task: TaskName, count: number, preset: ExperimentOptions["preset
 export function report({ text = [], runs = [], answers = [] }: Partial<Measured>) {
   const byModel = ["model", "parameters"] as const;
   const best = groups(text, ["model"]).flatMap((rows) => {
-    const { lr } = rows.reduce((found, row) => (row.loss < found.loss ? row : found));
+    const first = rows.filter(({ seed }) => seed === 1);
+    if (first.length === 0) return [];
+    const { lr } = first.reduce((found, row) => (row.loss < found.loss ? row : found));
     return rows.filter((row) => row.lr === lr);
   });
   const texts = overSeeds(best, [...byModel, "lr"], ({ loss }) => loss);
@@ -226,11 +229,11 @@ export function report({ text = [], runs = [], answers = [] }: Partial<Measured>
       {
         name: "rates",
         rows: pivot(
-          text.filter(({ seed }) => seed === 1),
+          text.filter(({ seed }) => seed === 1).toSorted((a, b) => a.lr - b.lr),
           ["model"],
           "lr",
           ({ loss }) => loss,
-        ),
+        ).toSorted((a, b) => onText.indexOf(a.model as StackKind) - onText.indexOf(b.model as StackKind)),
       },
       { name: "recall", rows: pivot(of("recall"), ["count"], "model", percent) },
       { name: "copying", rows: pivot(of("copying"), ["count"], "model", percent) },
