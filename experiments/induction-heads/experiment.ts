@@ -40,6 +40,7 @@ const sizes = {
     steps: 800,
     every: 100,
     lr: 1e-2,
+    eps: 1e-8,
     minutes: Infinity,
     seeds: 3,
     longest: 16,
@@ -49,15 +50,17 @@ const sizes = {
   large: {
     dModel: 64,
     dState: 16,
-    batch: 16,
-    steps: 4000,
-    every: 50,
-    lr: 3e-3,
-    minutes: 2.5,
-    seeds: 1,
+    batch: 4,
+    steps: 2000,
+    every: 100,
+    lr: 1e-2,
+    // once a model is right, gradients are far below the usual 1e-8, which would end the training there
+    eps: 1e-14,
+    minutes: Infinity,
+    seeds: 3,
     longest: 20,
     longestWhole: 14,
-    piece: 16_384,
+    piece: 4096,
   },
 };
 /** Short sequences first, as those that know nothing learn little from long ones. */
@@ -65,7 +68,7 @@ const TRAINED = [16, 64, 256];
 const TESTED = 256;
 const SHORTEST = 6; // 2^6
 /** Steps over all sequences of a length, and at most so many sequences. */
-const BUDGET = { steps: 2 ** 18, most: 64, least: 16 };
+const BUDGET = { steps: 2 ** 18, most: 64, least: (length: number) => (length <= 2 ** 16 ? 16 : 8) };
 const TEST_SEED = 1_000_003;
 const LAYERS = 2;
 
@@ -95,7 +98,7 @@ export const parts: Experiment["parts"] = Object.keys(models).map(partOf);
 export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
   const { preset, open, progress } = options;
   const size = sizes[preset];
-  const { dModel, dState, batch, steps, every, lr, minutes } = size;
+  const { dModel, dState, batch, steps, every, lr, eps, minutes } = size;
   const [name, { kind, positions, pieces }] = Object.entries(models).find(([each]) => partOf(each) === part)!;
   const results = await forSeeds(seedsOf(options, size.seeds), open, async (device, seed) => {
     const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState }));
@@ -114,6 +117,7 @@ export async function run(part: string, options: ExperimentOptions): Promise<Mea
         steps,
         every,
         lr,
+        eps,
         progress,
         enough: Infinity,
       },
@@ -135,7 +139,7 @@ function taskOf(length: number): Task {
 
 /** Asks a model at one length, batch after batch, each in pieces of `piece` steps. */
 async function ask(device: Device, model: SequenceModel, length: number, piece: number) {
-  const sequences = Math.max(BUDGET.least, Math.min(BUDGET.most, BUDGET.steps / length));
+  const sequences = Math.max(BUDGET.least(length), Math.min(BUDGET.most, BUDGET.steps / length));
   const rows = Math.max(1, Math.min(sequences, Math.floor(2 ** 16 / Math.min(length, piece))));
   const random = randomSource(TEST_SEED + length);
   const task = taskOf(length);
