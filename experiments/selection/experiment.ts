@@ -15,15 +15,15 @@ export const summary = "copying and selective copying: what needs a state, and w
 const sizes = {
   small: {
     stages: [
-      { length: 8, count: 2 },
-      { length: 24, count: 4 },
+      { length: 16, count: 8 },
       { length: 64, count: 8 },
     ],
     dModel: 48,
-    dState: 8,
+    dState: 16,
+    share: 4 / 3,
     batch: 16,
     tested: 128,
-    steps: 2000,
+    steps: 1500,
     every: 100,
     lr: 1e-2,
     minutes: Infinity,
