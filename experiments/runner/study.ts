@@ -56,11 +56,13 @@ export async function study(experiment: Experiment, options: StudyOptions): Prom
       await writeResults(file, resultsOf(experiment, options, { ...known, [part]: whole }));
     });
   }
-  const measured = await soFar();
-  if (Object.keys(measured).length === 0) throw new Error(`Cannot draw "${name}": "${file}" has no results`);
-  const results = resultsOf(experiment, options, measured);
-  const report = experiment.report(merge(results.parts));
-  await writeResults(file, results);
+  const [results, report] = await locked(file, async () => {
+    const measured = await soFar();
+    if (Object.keys(measured).length === 0) throw new Error(`Cannot draw "${name}": "${file}" has no results`);
+    const results = resultsOf(experiment, options, measured);
+    await writeResults(file, results);
+    return [results, experiment.report(merge(results.parts))] as const;
+  });
   await writePage(folder, blocksOf(report, provenance(results), suffix), progress);
   await drawFigures(folder, report, suffix);
   return results;
@@ -146,8 +148,10 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
+let written = 0;
+
 async function writeWhole(file: string, text: string): Promise<void> {
-  const partial = `${file}.${process.pid}.part`;
+  const partial = `${file}.${process.pid}.${written++}.part`;
   await writeFile(partial, text);
   await rename(partial, file);
 }
