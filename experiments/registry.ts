@@ -6,6 +6,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   "cost-of-attention": () => import("./cost-of-attention/experiment.ts"),
   "hardware-aware": () => import("./hardware-aware/experiment.ts"),
   "hippo-memory": () => import("./hippo-memory/experiment.ts"),
+  images: () => import("./images/experiment.ts"),
   "induction-heads": () => import("./induction-heads/experiment.ts"),
   "not-text": () => import("./not-text/experiment.ts"),
   "parallel-scan": () => import("./parallel-scan/experiment.ts"),

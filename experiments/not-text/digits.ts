@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { install } from "../../scripts/setup.mjs";
 import { randomSource, type RandomSource } from "@elapid/tensor";
 import { resample, trimmed } from "./resample.ts";
-import type { Signals } from "./signals.ts";
+import type { Signals } from "../signals/signals.ts";
 
 const WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 const ACCENTS = ["en", "en-us", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-gb-x-rp", "en-029"];

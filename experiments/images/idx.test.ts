@@ -4,8 +4,6 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readIdx, readImages } from "./idx.ts";
-import { resample, trimmed } from "./resample.ts";
-import { batchesOf, SignalBatches, type Signals } from "./signals.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -42,52 +40,4 @@ test("a file that is no IDX file of bytes, or is cut, is named with what is wron
   await writeFile(join(folder, "t10k-images-idx3-ubyte"), idx([2, 1, 1], [1, 2]));
   await writeFile(join(folder, "t10k-labels-idx1-ubyte"), idx([1], [1]));
   await expect(readImages(folder, "t10k")).rejects.toThrow(/images 2 x 1 x 1 and labels 1 do not fit together/);
-});
-
-const three: Signals = {
-  classes: 3,
-  time: 2,
-  values: Float32Array.of(0, 1, 10, 11, 20, 21),
-  labels: Uint8Array.of(0, 1, 2),
-};
-
-test("a batch asks for the class at the last step of each signal", () => {
-  const batches = batchesOf(three, 2);
-  expect(batches.map(({ batch, time }) => [batch, time])).toEqual([
-    [2, 2],
-    [1, 2],
-  ]);
-  expect([...batches[0].ids]).toEqual([0, 1, 10, 11]);
-  expect([...batches[0].labels]).toEqual([-100, 0, -100, 1]);
-  expect([...batches[1].labels]).toEqual([-100, 2]);
-});
-
-test("batches follow from seed and position", () => {
-  const take = (seed: number, skip = 0) => {
-    const data = new SignalBatches(three, { batch: 6, seed });
-    data.position = { ...data.position, window: skip };
-    return [...data.next().ids];
-  };
-  expect(take(1)).toEqual(take(1));
-  expect(take(1)).not.toEqual(take(2));
-  const data = new SignalBatches(three, { batch: 6, seed: 1 });
-  data.next();
-  expect([...data.next().ids]).toEqual(take(1, 1));
-});
-
-test("resampling keeps what is below the new band and takes away what is above", () => {
-  const tone = (hertz: number) =>
-    Float32Array.from({ length: 4410 }, (_, i) => Math.sin((2 * Math.PI * hertz * i) / 22_050));
-  const power = (signal: Float32Array) => signal.reduce((sum, x) => sum + x * x, 0) / signal.length;
-  const low = resample(tone(500), 22_050, 4000);
-  expect(low).toHaveLength(800);
-  expect(power(low)).toBeCloseTo(0.5, 1);
-  const exact = Float32Array.from({ length: 800 }, (_, i) => Math.sin((2 * Math.PI * 500 * i) / 4000));
-  for (let i = 50; i < 750; i++) expect(Math.abs(low[i] - exact[i])).toBeLessThan(0.02);
-  expect(power(resample(tone(3000), 22_050, 4000))).toBeLessThan(1e-3);
-});
-
-test("silence before and after is cut off", () => {
-  expect([...trimmed(Float32Array.of(0, 0.001, 0.5, 0, -1, 0, 0), 0.01)]).toEqual([0.5, 0, -1]);
-  expect(trimmed(new Float32Array(4), 0.01)).toHaveLength(0);
 });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import type { Signals } from "./signals.ts";
+import type { Signals } from "../signals/signals.ts";
 
 /** Bytes of a file in the IDX format of MNIST and its kin, and their shape. */
 export interface Idx {
