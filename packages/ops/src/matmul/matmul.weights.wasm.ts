@@ -34,7 +34,7 @@ const halves = (["f16", "bf16"] as const).flatMap((dtype) => {
       grain: 8,
       suits: ({ rows }) => rows === 1,
       streams: true,
-      scratch: ({ in: inner }) => 4 * inner,
+      scratch: ({ in: inner }) => (dtype === "f16" ? 4 * inner : 0),
       args: ({ dims, inputs: { x, weight, bias }, outputs: { y } }) => [x, weight, bias, y, dims.in],
     }),
     defineKernel(matmulOp, {
