@@ -9,6 +9,7 @@ export { makeFolder } from "./make-folder.ts";
 export { openBytes, openWeights } from "./open.ts";
 export type { LoadProgress } from "./progress.ts";
 export { openPytorchZip } from "./pytorch-zip.ts";
+export { replaceFile } from "./replace-file.ts";
 export { openSafetensors } from "./safetensors.ts";
 export { safetensorsHeader, safetensorsPieces, writeSafetensors, type TensorData } from "./safetensors-write.ts";
 export { openShards } from "./shards.ts";

@@ -1,6 +1,5 @@
-import { safetensorsPieces, toFloat32, type TensorData, type Weights } from "@elapid/loaders";
+import { replaceFile, safetensorsPieces, toFloat32, type TensorData, type Weights } from "@elapid/loaders";
 import { formatShape } from "@elapid/tensor";
-import { writeWhole } from "./write-whole.ts";
 
 /** Writes float32 tensors as safetensors, whole or not at all. */
 export async function writeTensors(
@@ -9,7 +8,7 @@ export async function writeTensors(
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
   const entries = tensors.map(([name, shape, data]): [string, TensorData] => [name, { dtype: "f32", shape, data }]);
-  await writeWhole("adapter", path, safetensorsPieces(new Map(entries), metadata));
+  await replaceFile(path, safetensorsPieces(new Map(entries), metadata));
 }
 
 /** Reads just the tensors of these names and shapes. @throws TypeError that names one that does not fit. */

@@ -79,7 +79,7 @@ test("a save takes the place of the one before and leaves nothing else behind", 
 
 test("a save that fails leaves what was there", async () => {
   mkdirSync(join(path, "inside"), { recursive: true });
-  await expect(saveCheckpoint(path, start())).rejects.toThrow(`Cannot write checkpoint "${path}": `);
+  await expect(saveCheckpoint(path, start())).rejects.toThrow(`Cannot write "${path}": `);
   expect(readdirSync(folder)).toEqual(["run.safetensors"]);
   expect(readdirSync(path)).toEqual(["inside"]);
 });

@@ -1,11 +1,10 @@
-import { openFile, openWeights, safetensorsPieces, type TensorData, type Weights } from "@elapid/loaders";
+import { openFile, openWeights, replaceFile, safetensorsPieces, type TensorData, type Weights } from "@elapid/loaders";
 import type { Module } from "@elapid/nn";
 import { formatShape, viewAs, type Tensor } from "@elapid/tensor";
 import type { CarriedState, Layers } from "./carried-state.ts";
 import type { BatchSource, DataPosition } from "./data.ts";
 import type { Ema } from "./ema.ts";
 import type { Optimiser } from "./optimiser.ts";
-import { writeWhole } from "./write-whole.ts";
 
 /** All that a run has to remember to go on as if it had never stopped. */
 export interface TrainingRun {
@@ -48,7 +47,7 @@ export async function saveCheckpoint(path: string, run: TrainingRun): Promise<vo
   for (const [name, tensor] of [...tensorsOf(run), ...(run.carry?.entries() ?? [])]) {
     tensors.set(name, { dtype: "f32", shape: tensor.shape, data: await tensor.data() });
   }
-  await writeWhole("checkpoint", path, safetensorsPieces(tensors, metadata));
+  await replaceFile(path, safetensorsPieces(tensors, metadata));
 }
 
 /**

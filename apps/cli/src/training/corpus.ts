@@ -1,6 +1,6 @@
 import { createTokenizer, type Tokenizer } from "elapid";
 import { trainBpe } from "@elapid/tokenizers";
-import { readDocuments, readTokens, TokenBatches } from "@elapid/train";
+import { readDocuments, readTokens, StreamBatches, TokenBatches, type BatchSource } from "@elapid/train";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "./settings.ts";
@@ -48,7 +48,7 @@ export async function readTokenizer(folder: string): Promise<TokenizerParts> {
 /** What a run learns from and what it is measured on. */
 export interface Corpus {
   readonly tokens: Int32Array;
-  readonly training: TokenBatches;
+  readonly training: BatchSource;
   readonly evaluation: { readonly batches: TokenBatches; readonly bytes: number } | undefined;
 }
 
@@ -72,7 +72,9 @@ export async function readCorpus(settings: Settings, tokenizer: Tokenizer, signa
     );
   }
   const sizes = { batch, time, separatorId: settings.pack === "reset" ? separatorId : undefined };
-  const training = new TokenBatches(tokens.subarray(0, tokens.length - held), { ...sizes, seed });
+  const first = tokens.subarray(0, tokens.length - held);
+  const training =
+    settings.carry === "on" ? new StreamBatches(first, sizes) : new TokenBatches(first, { ...sizes, seed });
   if (held === 0) return { tokens, training, evaluation: undefined };
   const rest = tokens.subarray(tokens.length - held);
   const batches = new TokenBatches(rest, sizes);

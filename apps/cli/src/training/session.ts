@@ -2,19 +2,22 @@ import { openDevice, type DeviceKind } from "elapid";
 import { architectureOf, checkpointName, readConfig, type Architecture, type CausalModel } from "@elapid/models";
 import { seeded } from "@elapid/nn";
 import {
-  AdamW,
+  CarriedState,
   cosineSchedule,
+  Ema,
   evaluateLoss,
   linearSchedule,
   saveCheckpoint,
   train,
   wsdSchedule,
+  type Optimiser,
   type Schedule,
   type StepReport,
 } from "@elapid/train";
 import { saveTensors } from "../output.ts";
 import { asItStarts } from "./config.ts";
 import type { Corpus } from "./corpus.ts";
+import { makeOptimiser } from "./optimiser.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -50,7 +53,9 @@ const MEASURED = 5;
 /** A model in training, with all that its checkpoint holds. */
 export class Session {
   readonly model: CausalModel;
-  readonly optimiser: AdamW;
+  readonly optimiser: Optimiser;
+  readonly ema: Ema | undefined;
+  readonly carry: CarriedState | undefined;
   readonly notes: Notes;
   readonly data: Corpus["training"];
   readonly #architecture: Architecture;
@@ -70,7 +75,9 @@ export class Session {
     this.#parts = parts;
     this.#architecture = architecture;
     this.model = architecture.configure(readConfig(asItStarts(config), "config.json"))(seeded(device, settings.seed));
-    this.optimiser = new AdamW(this.model.parameters(), { weightDecay: settings.weightDecay });
+    this.optimiser = makeOptimiser(settings.optimiser, this.model.parameters(), settings.weightDecay);
+    this.ema = settings.ema === 0 ? undefined : new Ema(this.model.parameters(), settings.ema);
+    this.carry = settings.carry === "on" ? new CarriedState() : undefined;
     this.data = corpus.training;
     this.notes = { data, steps: settings.minutes === undefined ? settings.steps : null, best: null, waited: 0 };
   }
@@ -100,7 +107,7 @@ export class Session {
     } catch (error) {
       if (!enough.signal.aborted || options.signal.aborted) throw error;
     }
-    if (this.#parts.corpus.evaluation === undefined) await this.saveModel();
+    if (this.#parts.corpus.evaluation === undefined) await this.#withAverages(() => this.saveModel());
     await this.save();
   }
 
@@ -129,6 +136,8 @@ export class Session {
     await train({
       model: this.model,
       optimiser: this.optimiser,
+      ema: this.ema,
+      carry: this.carry,
       data: this.data,
       schedule,
       steps,
@@ -140,10 +149,20 @@ export class Session {
         const { step } = report;
         await options.onStep(report, this.notes.steps);
         const isDue = step % evalEvery === 0 || isLast(step);
-        if (isDue && corpus.evaluation !== undefined) await this.#evaluate(step, enough);
+        if (isDue && corpus.evaluation !== undefined) await this.#withAverages(() => this.#evaluate(step, enough));
         if (step % saveEvery === 0) await this.save();
       },
     });
+  }
+
+  /** Does something with the averages in place of the parameters, where there are any. */
+  async #withAverages(run: () => Promise<void>): Promise<void> {
+    this.ema?.swap();
+    try {
+      await run();
+    } finally {
+      this.ema?.swap();
+    }
   }
 
   async #evaluate(step: number, enough: AbortController): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { mixerKinds, type Block } from "@elapid/models";
 import { choice, flag, number, text, texts, UsageError, type Args, type Option, type Options } from "../command.ts";
+import { optimiserKinds, type OptimiserKind } from "./optimiser.ts";
 
 /** What settles a run: the same settings and data give the same model. Saved beside its checkpoint. */
 export interface Settings {
@@ -22,17 +23,22 @@ export interface Settings {
   readonly batch: number;
   readonly time: number;
   readonly accumulate: number;
+  readonly optimiser: OptimiserKind;
   readonly lr: number;
   readonly schedule: "cosine" | "linear" | "wsd";
   readonly warmup: number;
   readonly weightDecay: number;
   readonly clipNorm: number;
+  /** What a moving average of the parameters keeps at each step; with one, it is the model. 0: none. */
+  readonly ema: number;
   readonly evalSplit: number;
   readonly evalEvery: number;
   readonly saveEvery: number;
   readonly patience: number | undefined;
   /** Documents of a window begin with a state of their own. */
   readonly pack: "reset" | "joined";
+  /** Rows read on where they were, with the state that they had. */
+  readonly carry: "on" | "off";
   readonly recompute: "on" | "off";
   readonly separator: string;
   readonly field: string;
@@ -75,16 +81,21 @@ export const settingOptions = {
   batch: number("n", "sequences in a batch (default: 8)", count),
   time: number("n", "tokens in a sequence (default: 256)", count),
   accumulate: number("n", "batches in a step (default: 1)", count),
+  optimiser: choice(optimiserKinds, "what takes the steps; lion wants a third of the rate or less (default: adamw)"),
   lr: number("rate", "largest learning rate (default: 0.003)", { min: 0 }),
   schedule: choice(["cosine", "linear", "wsd"], "how the learning rate goes down (default: cosine)"),
   warmup: number("n", "steps in which it goes up (default: 20)", { min: 0, whole: true }),
   weightDecay: number("rate", "weight decay of matrices (default: 0.1)", { min: 0 }),
   clipNorm: number("norm", "gradients are scaled down to this norm (default: 1)", { min: 0 }),
+  ema: number("share", "keep a moving average, so much of it at each step, as the model (default: 0, none)", {
+    min: 0,
+  }),
   evalSplit: number("share", "share of the tokens, the last, to evaluate on (default: 0.05; 0 for none)", { min: 0 }),
   evalEvery: number("n", "steps between evaluations (default: 100)", count),
   saveEvery: number("n", "steps between checkpoints (default: 100)", count),
   patience: number("n", "stop after so many evaluations without a better one", count),
   pack: choice(["reset", "joined"], "whether a document begins with a fresh state (default: reset)"),
+  carry: choice(["on", "off"], "read on in order, with the state of the batch before (default: off)"),
   recompute: choice(["on", "off"], "compute layers twice instead of keeping them (default: off)"),
   separator: text("text", "what stands between documents of a text file (default: <|endoftext|>)"),
   field: text("name", "field of a JSON line that has the text (default: text)"),
@@ -107,16 +118,19 @@ const defaults = {
   batch: 8,
   time: 256,
   accumulate: 1,
+  optimiser: "adamw" as const,
   lr: 0.003,
   schedule: "cosine" as const,
   warmup: 20,
   weightDecay: 0.1,
   clipNorm: 1,
+  ema: 0,
   evalSplit: 0.05,
   evalEvery: 100,
   saveEvery: 100,
   patience: undefined,
   pack: "reset" as const,
+  carry: "off" as const,
   recompute: "off" as const,
   separator: "<|endoftext|>",
   field: "text",
@@ -134,6 +148,7 @@ export async function resolveSettings(given: GivenSettings, config: string | und
     throw new UsageError("give --steps or --minutes, not both");
   if (!(merged.evalSplit < 1))
     throw new UsageError(`--eval-split is ${merged.evalSplit} but a share below 1 is needed`);
+  if (!(merged.ema < 1)) throw new UsageError(`--ema is ${merged.ema} but a share below 1 is needed`);
   checkBlocks(merged, rest);
   const dInner = 2 * merged.dModel;
   if (merged.kind === "mamba2" && rest.headDim !== undefined && dInner % rest.headDim !== 0) {
@@ -144,7 +159,10 @@ export async function resolveSettings(given: GivenSettings, config: string | und
 }
 
 /** Settings of one kind of model do not go with those of the other. */
-function checkBlocks({ blocks, pack }: Pick<Settings, "blocks" | "pack">, given: Partial<Settings>): void {
+function checkBlocks(
+  { blocks, positions, pack, carry }: Pick<Settings, "blocks" | "positions" | "pack" | "carry">,
+  given: Partial<Settings>,
+): void {
   const others =
     blocks === undefined
       ? (["dIntermediate", "positions"] as const)
@@ -153,7 +171,12 @@ function checkBlocks({ blocks, pack }: Pick<Settings, "blocks" | "pack">, given:
   if (misfit !== undefined) {
     throw new UsageError(`${misfit} does not go ${blocks === undefined ? "without" : "with"} blocks`);
   }
-  if (pack === "reset" && blocks?.some((block) => (typeof block === "string" ? block : block.kind) === "s4d")) {
+  const has = (kind: string) => blocks?.some((block) => (typeof block === "string" ? block : block.kind) === kind);
+  if (carry === "on" && (has("attention") || positions !== "none")) {
+    const culprit = has("attention") ? "blocks of attention" : "positions";
+    throw new UsageError(`${culprit} cannot be carried without end from batch to batch; give --carry off`);
+  }
+  if (pack === "reset" && has("s4d")) {
     throw new UsageError("blocks of s4d cannot tell packed documents apart; give --pack joined");
   }
 }
