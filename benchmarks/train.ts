@@ -11,7 +11,7 @@ import { TimedBackend, type OpTime } from "./timed-backend.ts";
 import { findTorch, runTorch } from "./torch-peer.ts";
 
 const THREADS = 2;
-const ROUNDS = 3;
+const ROUNDS = 7;
 const STEPS = 4;
 const BATCH = 8;
 const TIME = 256;
