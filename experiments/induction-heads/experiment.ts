@@ -16,52 +16,53 @@ import { inductionHeads } from "../tasks/induction-heads.ts";
 export const summary = "induction heads: trained at length 256, asked at lengths far beyond";
 
 interface Case {
-  readonly part: string;
   readonly kind: LayerKind;
-  readonly positions: boolean;
-  /** Takes a sequence in pieces, its state handed on; the others see it whole. */
-  readonly pieces: boolean;
+  /** Adds sines of the position to the input. Default `false`. */
+  readonly positions?: boolean;
+  /** Takes a sequence in pieces, its state handed on; the others see it whole. Default `false`. */
+  readonly pieces?: boolean;
+  /** How Adam is set up. */
+  readonly adam: Adam;
 }
 
-const models: Readonly<Record<string, Omit<Case, "part">>> = {
-  mamba: { kind: "mamba", positions: false, pieces: true },
-  "mamba, small steps": { kind: "mamba, small steps", positions: false, pieces: true },
-  "attention, no positions": { kind: "attention", positions: false, pieces: false },
-  "attention, absolute": { kind: "attention", positions: true, pieces: false },
-  "attention, rotary": { kind: "attention, rotary", positions: false, pieces: false },
+interface Adam {
+  readonly lr: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+/**
+ * Once a model is right, its gradients lose half their digits, and still say that it should hold on for longer. This Adam forgets
+ * within ten steps how large they were, and its epsilon is below them.
+ */
+const patient: Adam = { lr: 1e-2, beta2: 0.9, eps: 1e-14 };
+const usual: Adam = { lr: 1e-2, beta2: 0.99, eps: 1e-8 };
+const slower: Adam = { ...usual, lr: 3e-3 };
+
+const models: Readonly<Record<string, Case>> = {
+  mamba: { kind: "mamba", pieces: true, adam: patient },
+  "mamba, usual Adam": { kind: "mamba", pieces: true, adam: usual },
+  "attention, no positions": { kind: "attention", adam: slower },
+  "attention, absolute": { kind: "attention", positions: true, adam: slower },
+  "attention, rotary": { kind: "attention, rotary", adam: slower },
 };
 const partOf = (name: string) => name.replaceAll(/,? /g, "-");
 
 const sizes = {
-  small: {
-    dModel: 32,
-    dState: 16,
-    batch: 8,
-    steps: 800,
-    every: 100,
-    lr: 1e-2,
-    eps: 1e-8,
-    minutes: Infinity,
-    seeds: 3,
-    longest: 16,
-    longestWhole: 12,
-    piece: 4096,
-  },
-  large: {
-    dModel: 64,
-    dState: 16,
-    batch: 4,
-    steps: 2000,
-    every: 100,
-    lr: 1e-2,
-    // once a model is right, gradients are far below the usual 1e-8, which would end the training there
-    eps: 1e-14,
-    minutes: Infinity,
-    seeds: 3,
-    longest: 20,
-    longestWhole: 14,
-    piece: 4096,
-  },
+  small: { dModel: 32, longest: 16, longestWhole: 12 },
+  large: { dModel: 64, longest: 20, longestWhole: 14 },
+};
+const SEEDS = 3;
+const LAYERS = 2;
+const STATES = 16;
+/** Tokens of a piece. */
+const PIECE = 4096;
+const recipe = {
+  batch: 4,
+  steps: 3000,
+  every: 100,
+  weightDecay: 0,
+  minutes: Infinity,
 };
 /** Short sequences first, as those that know nothing learn little from long ones. */
 const TRAINED = [16, 64, 256];
@@ -70,7 +71,6 @@ const SHORTEST = 6; // 2^6
 /** Steps over all sequences of a length, and at most so many sequences. */
 const BUDGET = { steps: 2 ** 18, most: 64, least: (length: number) => (length <= 2 ** 16 ? 16 : 8) };
 const TEST_SEED = 1_000_003;
-const LAYERS = 2;
 
 interface Run extends Omit<LearnedInStages, "curve"> {
   readonly model: string;
@@ -98,33 +98,24 @@ export const parts: Experiment["parts"] = Object.keys(models).map(partOf);
 export async function run(part: string, options: ExperimentOptions): Promise<Measured> {
   const { preset, open, progress } = options;
   const size = sizes[preset];
-  const { dModel, dState, batch, steps, every, lr, eps, minutes } = size;
-  const [name, { kind, positions, pieces }] = Object.entries(models).find(([each]) => partOf(each) === part)!;
-  const results = await forSeeds(seedsOf(options, size.seeds), open, async (device, seed) => {
-    const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState }));
+  const { dModel } = size;
+  const [name, { kind, positions = false, pieces = false, adam }] = Object.entries(models).find(
+    ([each]) => partOf(each) === part,
+  )!;
+  const results = await forSeeds(seedsOf(options, SEEDS), open, async (device, seed) => {
+    const stack = Array.from({ length: LAYERS }, () => layers[kind]({ dModel, dState: STATES }));
     const { vocabSize } = taskOf(SHORTEST);
     const config = { dModel, input: vocabSize, outputs: vocabSize, layers: stack, positions };
     const model = new SequenceModel(config, seeded(device, seed));
     progress(`seed ${seed}`);
     const { curve: _, ...learned } = await learnInStages({
-      ...{
-        model,
-        stages: TRAINED.map(taskOf),
-        batch,
-        seed,
-        tested: TESTED,
-        minutes,
-        steps,
-        every,
-        lr,
-        eps,
-        progress,
-        enough: Infinity,
-      },
+      ...recipe,
+      ...adam,
+      ...{ model, stages: TRAINED.map(taskOf), seed, tested: TESTED, enough: Infinity, progress },
     });
     const answers: Answer[] = [];
     for (let power = SHORTEST; power <= (pieces ? size.longest : size.longestWhole); power++) {
-      const answer = await ask(device, model, 2 ** power, pieces ? size.piece : Infinity);
+      const answer = await ask(device, model, 2 ** power, pieces ? PIECE : Infinity);
       progress(`  length 2^${power}: accuracy ${answer.accuracy.toFixed(3)}, ${answer.bytes} bytes carried`);
       answers.push({ model: name, seed, ...answer });
     }

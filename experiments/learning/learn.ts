@@ -23,6 +23,8 @@ export interface LearnOptions {
   readonly weightDecay?: number;
   /** Keeps Adam's division away from 0. Default 1e-8. */
   readonly eps?: number;
+  /** Share of the mean square of gradients that Adam keeps. Default 0.99. */
+  readonly beta2?: number;
   /** Steps between two tests. Default: a tenth of all. */
   readonly every?: number;
   /** Ends as soon as a test is as good as this. Default: never. */
@@ -51,10 +53,10 @@ const groups = [
 /** Trains a model and tests it as it goes. */
 export async function learn(options: LearnOptions): Promise<Learned> {
   const { model, data, test, steps, lr, enough = Infinity, minutes = Infinity, progress } = options;
-  const { every = Math.ceil(steps / 10), weightDecay = 0.01, eps = 1e-8 } = options;
+  const { every = Math.ceil(steps / 10), weightDecay = 0.01, eps = 1e-8, beta2 = 0.99 } = options;
   const start = performance.now();
   const seconds = () => (performance.now() - start) / 1000;
-  using optimiser = new AdamW(model.parameters(), { weightDecay, eps, beta2: 0.99, groups });
+  using optimiser = new AdamW(model.parameters(), { weightDecay, eps, beta2, groups });
   const schedule = wsdSchedule({ peak: lr, steps, warmup: Math.ceil(steps / 20) });
   const curve: { step: number; loss: number; accuracy: number }[] = [];
   const endOf = (accuracy: number): Learned["end"] | undefined => {

@@ -5,7 +5,7 @@ import { learn, type Learned, type LearnOptions } from "./learn.ts";
 
 export interface StagesOptions extends Pick<
   LearnOptions,
-  "steps" | "every" | "lr" | "weightDecay" | "eps" | "progress"
+  "steps" | "every" | "lr" | "weightDecay" | "eps" | "beta2" | "progress"
 > {
   readonly model: NextTokenModel;
   /** From easy to hard; the last is what the model is to learn. */

@@ -38,7 +38,6 @@ export const layers = {
     ({ dModel, dState }) =>
     (init) =>
       new MambaMixer({ dModel, dInner: 2 * dModel, dState, dConv: 4, dtRank: Math.ceil(dModel / 16) }, init) as Layer,
-  "mamba, small steps": (sizes) => (init) => new SelectiveMixer({ ...sizes, gated: true, dtMin: 1e-7 }, init),
   attention:
     ({ dModel }) =>
     (init) =>

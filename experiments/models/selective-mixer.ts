@@ -27,8 +27,6 @@ export interface SelectiveMixerConfig {
   readonly gated?: boolean;
   /** How `log(-A)` starts. Default: that of Mamba, `A[n] = -(n + 1)`. */
   readonly logA?: Fill;
-  /** The smallest step size that is drawn at the start. Default 0.001. */
-  readonly dtMin?: number;
   /** How the imaginary part of `A` starts; all of the system but the step sizes is then complex. Default: real. */
   readonly AImag?: Fill | undefined;
 }
@@ -50,7 +48,7 @@ export class SelectiveMixer extends Module implements Layer {
   constructor(config: SelectiveMixerConfig, init: Init) {
     super();
     const { dModel, dState, gated = false, selective = ["delta", "B", "C"] } = config;
-    const { logA = s4dReal(dState), AImag, dtMin = 0.001 } = config;
+    const { logA = s4dReal(dState), AImag } = config;
     const dInner = gated ? 2 * dModel : dModel;
     const rank = Math.ceil(dModel / 16);
     if (gated) {
@@ -61,7 +59,7 @@ export class SelectiveMixer extends Module implements Layer {
     this.deltaProjs = selective.includes("delta")
       ? [new Linear(dInner, rank, init), new Linear(rank, dInner, init, toDelta)]
       : [];
-    this.deltaBias = init([dInner], deltaBias({ dtMin, dtInitFloor: Math.min(dtMin, 1e-4) }));
+    this.deltaBias = init([dInner], deltaBias());
     // as the constant ones of S4D start
     const width = AImag === undefined ? dState : 2 * dState;
     this.B = selective.includes("B") ? new Linear(dInner, width, init) : init([dInner, width], constant(1));

@@ -104,8 +104,10 @@ function merge(parts: Results["parts"]): Data {
 }
 
 function provenance({ experiment, preset, parts }: Results): string {
-  const kinds = Object.values(parts).map(({ machine, devices, seeds, date }) =>
-    [...devices, machine, ...(seeds === undefined ? [] : [`--seeds ${seeds}`]), date].join("; "),
+  const kinds = Object.values(parts).flatMap(({ machine, devices, seeds, date }) =>
+    machine
+      .split(" / ")
+      .map((each) => [...devices, each, ...(seeds === undefined ? [] : [`--seeds ${seeds}`]), date].join("; ")),
   );
   const command = `npm run study -- ${experiment}${preset === "small" ? "" : ` --preset ${preset}`}`;
   return `Printed by \`${command}\` (${[...new Set(kinds)].join(" / ")}).`;
