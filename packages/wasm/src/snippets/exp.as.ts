@@ -57,16 +57,56 @@ export function expsBelow(x: usize, count: i32, peak: v128, to: usize): void {
     const n = madd(bounded, log2e, rounder);
     const whole = f32x4.sub(n, rounder);
     const r = nmadd(whole, low, nmadd(whole, high, bounded));
-    let p = madd(e6, r, e5);
-    p = madd(p, r, e4);
-    p = madd(p, r, e3);
-    p = madd(p, r, e2);
-    p = madd(p, r, one);
-    p = madd(p, r, one);
+    const p = polynomial(r, e6, e5, e4, e3, e2, one, one);
     v128.store(to, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
   }
   count &= 3;
   if (count > 0) store4(to, expNormal(f32x4.sub(load4(x, count, -Infinity), peak)), count);
+}
+
+/** `expNormal(-x)` of so many vectors, for `sigmoid` and `silu`, as `expsBelow`. */
+export function expsOfMinus(x: usize, vectors: i32, to: usize): void {
+  const lowest = constant(NORMAL_LOWEST), highest = constant(NORMAL_HIGHEST), log2e = constant(LOG2_E), rounder = constant(ROUNDER);
+  const high = constant(LN2_HIGH), low = constant(LN2_LOW), one = constant(ONE);
+  const e2 = constant(E2), e3 = constant(E3), e4 = constant(E4), e5 = constant(E5), e6 = constant(E6);
+  const end = x + ((<usize>vectors) << 4);
+  for (; x < end; x += 16, to += 16) {
+    const bounded = f32x4.pmin(f32x4.pmax(f32x4.neg(v128.load(x)), lowest), highest);
+    const n = madd(bounded, log2e, rounder);
+    const whole = f32x4.sub(n, rounder);
+    const r = nmadd(whole, low, nmadd(whole, high, bounded));
+    const p = polynomial(r, e6, e5, e4, e3, e2, one, one);
+    v128.store(to, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
+  }
+}
+
+/** `exp(-|x|)` of so many vectors, for `softplus`, as `expsBelow`. */
+export function expsOfMinusAbs(x: usize, vectors: i32, to: usize): void {
+  const lowest = constant(EXP_LOWEST), log2e = constant(LOG2_E), rounder = constant(ROUNDER), one = constant(ONE);
+  const high = constant(LN2_HIGH), low = constant(LN2_LOW);
+  const e2 = constant(E2), e3 = constant(E3), e4 = constant(E4), e5 = constant(E5), e6 = constant(E6);
+  const end = x + ((<usize>vectors) << 4);
+  for (; x < end; x += 16, to += 16) {
+    const bounded = f32x4.pmax(f32x4.neg(f32x4.abs(v128.load(x))), lowest);
+    const n = madd(bounded, log2e, rounder);
+    const whole = f32x4.sub(n, rounder);
+    const r = nmadd(whole, low, nmadd(whole, high, bounded));
+    const p = polynomial(r, e6, e5, e4, e3, e2, one, one);
+    const exponent = i32x4.shl(n, 23);
+    const half = i32x4.shl(i32x4.shr_s(exponent, 24), 23);
+    v128.store(to, f32x4.mul(f32x4.mul(p, i32x4.add(i32x4.sub(exponent, half), one)), i32x4.add(half, one)));
+  }
+}
+
+/** By Horner's rule. */
+@inline
+function polynomial(x: v128, c6: v128, c5: v128, c4: v128, c3: v128, c2: v128, c1: v128, c0: v128): v128 {
+  let p = madd(c6, x, c5);
+  p = madd(p, x, c4);
+  p = madd(p, x, c3);
+  p = madd(p, x, c2);
+  p = madd(p, x, c1);
+  return madd(p, x, c0);
 }
 
 // 2^-127 and 2^128 have the bits of 0 and Infinity
@@ -113,12 +153,7 @@ const E6 = memory.data<f32>([0.0013814433477818966]);
 /** `exp(r)` for |r| <= ln 2 / 2. */
 @inline
 function expOfRest(r: v128): v128 {
-  let p = madd(constant(E6), r, constant(E5));
-  p = madd(p, r, constant(E4));
-  p = madd(p, r, constant(E3));
-  p = madd(p, r, constant(E2));
-  p = madd(p, r, constant(ONE));
-  return madd(p, r, constant(ONE));
+  return polynomial(r, constant(E6), constant(E5), constant(E4), constant(E3), constant(E2), constant(ONE), constant(ONE));
 }
 
 const T1 = memory.data<f32>([0.6931471824645996]);
@@ -131,12 +166,7 @@ const T6 = memory.data<f32>([0.00015353152411989868]);
 /** `2^r` for |r| <= 1 / 2. */
 @inline
 function exp2OfRest(r: v128): v128 {
-  let p = madd(constant(T6), r, constant(T5));
-  p = madd(p, r, constant(T4));
-  p = madd(p, r, constant(T3));
-  p = madd(p, r, constant(T2));
-  p = madd(p, r, constant(T1));
-  return madd(p, r, constant(ONE));
+  return polynomial(r, constant(T6), constant(T5), constant(T4), constant(T3), constant(T2), constant(T1), constant(ONE));
 }
 
 /** Up to here products have a decay that is a normal number, with room for rounding. */
@@ -157,18 +187,43 @@ export function exp2Decays(x: v128, factors: usize, count: i32, peak: v128, to: 
     const factor = v128.load(factors);
     const n = madd(x, factor, rounder);
     const r = madd(x, factor, f32x4.sub(rounder, n));
-    let p = madd(t6, r, t5);
-    p = madd(p, r, t4);
-    p = madd(p, r, t3);
-    p = madd(p, r, t2);
-    p = madd(p, r, t1);
-    p = madd(p, r, one);
-    v128.store(place, f32x4.mul(p, i32x4.add(i32x4.shl(n, 23), one)));
+    v128.store(place, i32x4.add(polynomial(r, t6, t5, t4, t3, t2, t1, one), i32x4.shl(n, 23)));
   }
-  if (!i32x4.all_true(f32x4.le(f32x4.mul(f32x4.abs(x), peak), constant(NEAR)))) boundDecays(x, first, end, to, apart);
+  if (!areNear(x, peak)) boundDecays(x, first, end, to, apart);
 }
 
-/** Gives the decays of products beyond the bounds the value that they have there. */
+/**
+ * As `exp2Decays` of two, whose factors lie one behind the other and whose results side by side: constants are read once for
+ * both, and more exponentials are under way.
+ */
+export function exp2DecaysOfTwo(
+  x: v128, x1: v128, factors: usize, count: i32, peak: v128, peak1: v128, to: usize, apart: usize,
+): void {
+  const rounder = constant(ROUNDER), one = constant(ONE);
+  const t1 = constant(T1), t2 = constant(T2), t3 = constant(T3), t4 = constant(T4), t5 = constant(T5), t6 = constant(T6);
+  const end = factors + ((<usize>count) << 4);
+  let place = to;
+  for (let first = factors, second = end; first < end; first += 16, second += 16, place += apart) {
+    let r = v128.load(first), r1 = v128.load(second);
+    const n = madd(x, r, rounder), n1 = madd(x1, r1, rounder);
+    r = madd(x, r, f32x4.sub(rounder, n));
+    r1 = madd(x1, r1, f32x4.sub(rounder, n1));
+    v128.store(place, i32x4.add(polynomial(r, t6, t5, t4, t3, t2, t1, one), i32x4.shl(n, 23)));
+    v128.store(place, i32x4.add(polynomial(r1, t6, t5, t4, t3, t2, t1, one), i32x4.shl(n1, 23)), 16);
+  }
+  if (!areNear(x, peak) || !areNear(x1, peak1)) {
+    boundDecays(x, factors, end, to, apart);
+    boundDecays(x1, end, end + end - factors, to + 16, apart);
+  }
+}
+
+/** Whether no product with factors up to `peak` is beyond the bounds of `exp2Decay`; NaN is not near. */
+@inline
+function areNear(x: v128, peak: v128): bool {
+  return i32x4.all_true(f32x4.le(f32x4.mul(f32x4.abs(x), peak), constant(NEAR)));
+}
+
+/** Gives the decays of products beyond the bounds the value that they have there, and of NaN NaN, whose bits the sum changed. */
 function boundDecays(x: v128, factors: usize, end: usize, decays: usize, apart: usize): void {
   const lowest = constant(EXP2_LOWEST), highest = constant(EXP2_HIGHEST);
   const least = powerOfTwo(i32x4.shl(f32x4.add(lowest, constant(ROUNDER)), 23));
@@ -176,7 +231,8 @@ function boundDecays(x: v128, factors: usize, end: usize, decays: usize, apart: 
   for (; factors < end; factors += 16, decays += apart) {
     const product = f32x4.mul(x, v128.load(factors));
     const decay = v128.bitselect(least, v128.load(decays), f32x4.lt(product, lowest));
-    v128.store(decays, v128.bitselect(most, decay, f32x4.gt(product, highest)));
+    const bounded = v128.bitselect(most, decay, f32x4.gt(product, highest));
+    v128.store(decays, v128.bitselect(bounded, product, f32x4.eq(product, product)));
   }
 }
 

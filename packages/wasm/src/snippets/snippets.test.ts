@@ -12,6 +12,7 @@ interface Kernels {
   readonly memory: WebAssembly.Memory;
   readonly copy: (length: number, x: number, y: number) => void;
   readonly thereAndBack: (channels: number, places: number, x: number, lanes: number, y: number) => void;
+  readonly togetherAndBack: (channels: number, inner: number, x: number, rows: number, y: number) => void;
 }
 
 async function compile(features: string): Promise<Kernels> {
@@ -35,10 +36,14 @@ const functions = [
   { name: "expNormal", exact: Math.exp, ulp: 1.2, from: -87.3, to: 88.3 },
   { name: "exp2Decay", exact: (x: number) => 2 ** x, ulp: 1.2, from: -126, to: 127 },
   { name: "exp2Decays", exact: (x: number) => 2 ** x, ulp: 1.2, from: -126, to: 127 },
+  { name: "exp2DecaysOfTwo", exact: (x: number) => 2 ** x, ulp: 1.2, from: -126, to: 127 },
+  { name: "expsOfMinus", exact: (x: number) => Math.exp(-x), ulp: 1.2, from: -88.3, to: 87.3 },
+  { name: "expsOfMinusAbs", exact: (x: number) => Math.exp(-Math.abs(x)), ulp: 1.2, from: -110, to: 110 },
   { name: "sigmoid", exact: sigmoid, ulp: 2.5, from: -87, to: 30 },
   { name: "slopeOfSoftplus", exact: sigmoid, ulp: 2.5, from: -87, to: 30 },
   { name: "silu", exact: (x: number) => x * sigmoid(x), ulp: 2.5, from: -87, to: 30 },
   { name: "softplus", exact: softplus, ulp: 3, from: -110, to: 30 },
+  { name: "softpluses", exact: softplus, ulp: 3, from: -110, to: 30 },
   { name: "softplusBeside", exact: softplus, ulp: 3, from: -110, to: 30 },
   { name: "tanh", exact: Math.tanh, ulp: 3, from: -20, to: 20 },
 ] as const;
@@ -91,10 +96,14 @@ describe.each([
     { name: "expNormal", ends: [0, 0, Infinity, Infinity] },
     { name: "exp2Decay", ends: [2 ** -126, 2 ** -126, 2 ** 127, 2 ** 127] },
     { name: "exp2Decays", ends: [2 ** -126, 2 ** -126, 2 ** 127, 2 ** 127] },
+    { name: "exp2DecaysOfTwo", ends: [2 ** -126, 2 ** -126, 2 ** 127, 2 ** 127] },
+    { name: "expsOfMinus", ends: [Infinity, Infinity, 0, 0] },
+    { name: "expsOfMinusAbs", ends: [0, 0, 0, 0] },
     { name: "sigmoid", ends: [0, 0, 1, 1] },
     { name: "slopeOfSoftplus", ends: [0, 0, 1, 1] },
     { name: "silu", ends: [NaN, -0, 1000, Infinity] }, // as x / (1 + exp(-x)) gives them
     { name: "softplus", ends: [0, 0, 1000, Infinity] },
+    { name: "softpluses", ends: [0, 0, 1000, Infinity] },
     { name: "softplusBeside", ends: [0, 0, 1000, Infinity] },
     { name: "tanh", ends: [-1, -1, 1, 1] },
   ])("$name has its limits at the ends", ({ name, ends }) => {
@@ -103,20 +112,36 @@ describe.each([
     expect([...y.subarray(0, 4)]).toEqual(ends);
   });
 
-  test("exp2Decays has the same bits beside products beyond its bounds as alone", () => {
-    for (let i = 0; i < COUNT; i++) x[i] = -140 + (300 * i) / COUNT;
-    apply("exp2DecaysOneByOne", COUNT);
-    const alone = y.slice();
-    y.fill(NaN);
-    apply("exp2Decays", COUNT);
-    expect(Buffer.compare(Buffer.from(y.buffer, Y, 4 * COUNT), Buffer.from(alone.buffer))).toBe(0);
-  });
+  test.each(["exp2Decays", "exp2DecaysOfTwo"])(
+    "%s has the same bits beside products beyond its bounds as alone",
+    (name) => {
+      for (let i = 0; i < COUNT; i++) x[i] = -140 + (300 * i) / COUNT;
+      apply("exp2DecaysOneByOne", COUNT);
+      const alone = y.slice();
+      y.fill(NaN);
+      apply(name, COUNT);
+      expect(Buffer.compare(Buffer.from(y.buffer, Y, 4 * COUNT), Buffer.from(alone.buffer))).toBe(0);
+    },
+  );
 
   test.each([1, 2, 3, 4, 5, 7, 8])("load4 and store4 touch %i elements and no more", (length) => {
     for (let i = 0; i < 12; i++) x[i] = i + 1;
     y.fill(0, 0, 12);
     kernels.copy(length, X, Y);
     expect([...y.subarray(0, 12)]).toEqual(Array.from({ length: 12 }, (_, i) => (i < length ? i + 1 : 0)));
+  });
+
+  test.each([1, 4, 7, 32, 33, 64, 71])("gatherRows and scatterRows move %i channels", (channels) => {
+    const [inner, wide] = [channels + 3, Math.ceil(channels / 8) * 8];
+    for (let i = 0; i < 3 * inner; i++) x[i] = i + 1;
+    y.fill(0, 0, 3 * inner);
+    const rows = new Float32Array(kernels.memory.buffer, LANES, 3 * wide).fill(NaN);
+    kernels.togetherAndBack(channels, inner, X, LANES, Y);
+    const of = (row: number, e: number) => (e < channels ? row * inner + e + 1 : 0);
+    expect([...rows]).toEqual(Array.from(rows, (_, i) => of(Math.floor(i / wide), i % wide)));
+    expect([...y.subarray(0, 3 * inner)]).toEqual(
+      Array.from({ length: 3 * inner }, (_, i) => of(Math.floor(i / inner), i % inner)),
+    );
   });
 
   test.each([

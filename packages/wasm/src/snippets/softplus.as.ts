@@ -1,5 +1,5 @@
 import { constant } from "./constant.as.ts";
-import { exp } from "./exp.as.ts";
+import { exp, expsOfMinusAbs } from "./exp.as.ts";
 import { madd } from "./madd.as.ts";
 
 /**
@@ -11,17 +11,34 @@ import { madd } from "./madd.as.ts";
  */
 @inline
 export function softplus(x: v128): v128 {
-  const positive = f32x4.pmax(x, f32x4.splat(0)); // NaN passes
-  return f32x4.add(positive, log1p(exp(f32x4.neg(f32x4.abs(x)))));
+  return softplusOf(x, exp(f32x4.neg(f32x4.abs(x))));
 }
 
 /** Stores `softplus(x)` and, elsewhere, its slope `sigmoid(x)`, within 2.5 ulp: both come of one exponential. */
 @inline
 export function storeSoftplus(x: v128, value: usize, slope: usize): void {
-  const zero = f32x4.splat(0);
   const e = exp(f32x4.neg(f32x4.abs(x)));
-  v128.store(value, f32x4.add(f32x4.pmax(x, zero), log1p(e)));
-  v128.store(slope, f32x4.div(v128.bitselect(constant(ONE), e, f32x4.ge(x, zero)), f32x4.add(constant(ONE), e)));
+  v128.store(value, softplusOf(x, e));
+  v128.store(slope, slopeOf(x, e));
+}
+
+/** `softplus(x)` with `exp(-|x|)`. */
+@inline
+export function softplusOf(x: v128, e: v128): v128 {
+  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p(e)); // NaN passes
+}
+
+/** `sigmoid(x)` with `exp(-|x|)`. */
+@inline
+export function slopeOf(x: v128, e: v128): v128 {
+  return f32x4.div(v128.bitselect(constant(ONE), e, f32x4.ge(x, f32x4.splat(0))), f32x4.add(constant(ONE), e));
+}
+
+/** `softplus(x)` of so many vectors, in their place. There is room for as many at `spare`. */
+export function softpluses(x: usize, vectors: i32, spare: usize): void {
+  expsOfMinusAbs(x, vectors, spare);
+  const end = x + ((<usize>vectors) << 4);
+  for (; x < end; x += 16, spare += 16) v128.store(x, softplusOf(v128.load(x), v128.load(spare)));
 }
 
 const ONE = memory.data<f32>([1]);
