@@ -153,8 +153,8 @@ const shared: typeof backward = {
     const steps = sharedSteps(dims);
     // A, the gradient of the state, sums of dA; borders; peaks, sums of dD and of the bias
     const perChannel = (3 + Math.max(1, Math.ceil(time / steps))) * state + 3;
-    // zeros; gradients, sums and A side by side; sums of dB and dC; what the way back needs; step sizes; decays and states
-    const sideBySide = (64 + 96 * (CHANNELS / 8) + 32 * steps + 64 * (steps + 1)) * state + 192 * CHUNK + 96 * steps;
+    // zeros; gradients, sums and A side by side; sums of dB and dC; decays and states; tables
+    const sideBySide = (64 + 96 * (CHANNELS / 8) + 32 * steps + 64 * (steps + 1)) * state + 8 * CHANNELS * 4 * steps;
     return 4 * (CHANNELS * perChannel + time) + sideBySide;
   },
   args: (call) => argsOf(call, sharedSteps(call.dims)),

@@ -1,6 +1,6 @@
 /**
  * Selective scan, one pass over time for any number of tokens. A unit is up to 64 neighbouring channels of one sequence:
- * their elements of a step are four cache lines, which the processor fetches ahead. Step sizes and inputs of 32 steps are
+ * their elements of a step are four cache lines. Step sizes and inputs of 32 steps are
  * brought together first and outputs finished last, so that loops are short and keep many numbers under way. Four
  * channels are computed at once, a lane each: their decays, then the states and the sum over them. The unit's states and
  * rows of `A`, turned to `state channel`, stay in scratch and in the cache, 512 bytes a number of the state.
@@ -13,12 +13,12 @@
  * of them; memory traffic is that of the inputs and outputs, once.
  */
 import { polarTo } from "../../../wasm/src/snippets/angle.as.ts";
-import { exp2Decay, exp2Decays, peakOf } from "../../../wasm/src/snippets/exp.as.ts";
+import { addToRows, gatherRows } from "../../../wasm/src/snippets/compact.as.ts";
+import { exp2Decay, exp2Decays, exp2DecaysOfTwo, expsOfMinus, peakOf } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd, nmadd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, load4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
-import { silu } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { softplus } from "../../../wasm/src/snippets/softplus.as.ts";
+import { softpluses } from "../../../wasm/src/snippets/softplus.as.ts";
 
 const CHANNELS = 64;
 /** Steps at once, for all channels of a unit. */
@@ -49,6 +49,7 @@ export function selectiveScanForward(
   const steps = at(ownC, size);
   const inputs = at(steps, CHUNK * CHANNELS);
   const outputs = at(inputs, CHUNK * CHANNELS);
+  const spare = at(outputs, CHUNK * CHANNELS); // exponentials
   const inGroupB = groupsB ? inner / groupsB : 1;
   const inGroupC = groupsC ? inner / groupsC : 1;
   const shared = sharedByFour(groupsB, inGroupB) && sharedByFour(groupsC, inGroupC);
@@ -58,6 +59,7 @@ export function selectiveScanForward(
     const first = (unit % blocks) * CHANNELS;
     const last = min(first + CHANNELS, inner);
     const count = last - first;
+    const wide = (count + 3) & ~3; // elements of a step
     const channels = (b * inner + first) * width;
     const bias = deltaBias ? at(deltaBias, first) : 0;
     let begun = false;
@@ -73,14 +75,16 @@ export function selectiveScanForward(
     for (let start = 0; start < time; start += CHUNK) {
       const length = min(CHUNK, time - start);
       const here = (b * time + start) * inner + first;
-      stepSizes(at(delta, here), bias, deltaSoftplus, count, inner, length, steps);
-      gather(at(u, here), count, inner, length, inputs);
+      gatherRows(at(delta, here), inner, count, length, steps, wide);
+      if (bias) addToRows(bias, count, length, steps, wide);
+      if (deltaSoftplus) softpluses(steps, (length * wide) >> 2, spare);
+      gatherRows(at(u, here), inner, count, length, inputs, wide);
 
       for (let t = 0; t < length; t++) {
         const row = b * time + start + t;
-        const out = at(outputs, t * CHANNELS);
+        const out = at(outputs, t * wide);
         if (mask != 0 && load<i32>(at(mask, row)) == 0) {
-          memory.fill(out, 0, CHANNELS << 2);
+          memory.fill(out, 0, (<usize>wide) << 2);
           continue;
         }
         if (seqIdx != 0) {
@@ -101,7 +105,7 @@ export function selectiveScanForward(
             const rowC = groupOf(first + e, inGroupC);
             const next = min(count, min((rowB + 1) * inGroupB, (rowC + 1) * inGroupC) - first);
             sharedSteps(
-              at(steps, t * CHANNELS + e), at(inputs, t * CHANNELS + e), at(out, e), at(h, e * width), at(rates, e * width),
+              at(steps, t * wide + e), at(inputs, t * wide + e), at(out, e), at(h, e * width), at(rates, e * width),
               at(peaks, e), decays, at(Bt, rowB * width), at(Ct, rowC * width), next - e, width,
             );
             e = next;
@@ -109,8 +113,8 @@ export function selectiveScanForward(
           continue;
         }
         for (let e = 0; e < count; e += 4) {
-          const d = v128.load(at(steps, t * CHANNELS + e));
-          const drive = f32x4.mul(d, v128.load(at(inputs, t * CHANNELS + e)));
+          const d = v128.load(at(steps, t * wide + e));
+          const drive = f32x4.mul(d, v128.load(at(inputs, t * wide + e)));
           const d2 = f32x4.mul(d, f32x4.splat(LOG2_E));
           const place = e * width;
           const rowB = shared ? at(Bt, groupOf(first + e, inGroupB) * width) : at(ownB, place);
@@ -124,7 +128,13 @@ export function selectiveScanForward(
           v128.store(at(out, e), sum);
         }
       }
-      finish(outputs, inputs, D ? at(D, first) : 0, z ? at(z, here) : 0, mask ? at(mask, b * time + start) : 0, count, inner, length, at(y, here));
+      if (z) {
+        gatherRows(at(z, here), inner, count, length, steps, wide); // of no use any more
+        expsOfMinus(steps, (length * wide) >> 2, spare);
+      }
+      finish(
+        outputs, inputs, D ? at(D, first) : 0, z ? steps : 0, spare, mask ? at(mask, b * time + start) : 0, count, inner, length, at(y, here),
+      );
     }
     fromLanes(h, at(finalState, channels), count, width, width);
   }
@@ -152,39 +162,21 @@ function spread(rows: usize, lanes: usize, first: i32, last: i32, inGroup: i32, 
   }
 }
 
-/** `softplus(delta + bias)` of a chunk, or without one or both, as "time channel". */
-function stepSizes(delta: usize, bias: usize, plus: i32, channels: i32, inner: i32, length: i32, steps: usize): void {
-  for (let t = 0; t < length; t++) {
-    for (let e = 0; e < channels; e += 4) {
-      let d = load4(at(delta, t * inner + e), channels - e);
-      if (bias) d = f32x4.add(d, load4(at(bias, e), channels - e));
-      if (plus) d = softplus(d);
-      v128.store(at(steps, t * CHANNELS + e), d);
-    }
-  }
-}
-
-/** Rows of a chunk, close together. */
-function gather(rows: usize, channels: i32, inner: i32, length: i32, to: usize): void {
-  for (let t = 0; t < length; t++) {
-    for (let e = 0; e < channels; e += 4) v128.store(at(to, t * CHANNELS + e), load4(at(rows, t * inner + e), channels - e));
-  }
-}
-
-/** The outputs of a chunk: what the state gives, the skip, and the gate. */
+/** The outputs of a chunk: what the state gives, the skip, and the gate, whose `exp(-z)` are at `exps`. */
 function finish(
-  sums: usize, inputs: usize, D: usize, z: usize, mask: usize, channels: i32, inner: i32, length: i32, y: usize,
+  sums: usize, inputs: usize, D: usize, gates: usize, exps: usize, mask: usize, channels: i32, inner: i32, length: i32, y: usize,
 ): void {
-  for (let t = 0; t < length; t++) {
+  const one = f32x4.splat(1);
+  let place: usize = 0;
+  for (let t = 0; t < length; t++, y = at(y, inner)) {
     const ignored = mask != 0 && load<i32>(at(mask, t)) == 0;
-    for (let e = 0; e < channels; e += 4) {
-      const count = channels - e;
-      let out = v128.load(at(sums, t * CHANNELS + e));
+    for (let e = 0; e < channels; e += 4, place += 16) {
+      let out = v128.load(sums + place);
       if (!ignored) {
-        if (D) out = madd(load4(at(D, e), count), v128.load(at(inputs, t * CHANNELS + e)), out);
-        if (z) out = f32x4.mul(out, silu(load4(at(z, t * inner + e), count)));
+        if (D) out = madd(load4(at(D, e), channels - e), v128.load(inputs + place), out);
+        if (gates) out = f32x4.mul(out, f32x4.div(v128.load(gates + place), f32x4.add(one, v128.load(exps + place))));
       }
-      store4(at(y, t * inner + e), out, count);
+      store4(at(y, e), out, channels - e);
     }
   }
 }
@@ -202,22 +194,24 @@ function sharedSteps(
   for (; e + 4 < channels; e += 8) {
     const d = v128.load(at(steps, e)), d1 = v128.load(at(steps, e), 16);
     const drive = f32x4.mul(d, v128.load(at(inputs, e))), drive1 = f32x4.mul(d1, v128.load(at(inputs, e), 16));
-    decaysOf(d, at(rates, e * width), width, v128.load(at(peaks, e)), decays);
-    decaysOf(d1, at(rates, e * width) + size, width, v128.load(at(peaks, e), 16), decays + size);
+    const log2e = f32x4.splat(LOG2_E);
+    exp2DecaysOfTwo(
+      f32x4.mul(d, log2e), f32x4.mul(d1, log2e), at(rates, e * width), width, v128.load(at(peaks, e)), v128.load(at(peaks, e), 16),
+      decays, 32,
+    );
     let state = at(h, e * width), state1 = state + size;
-    let decay = decays, decay1 = decays + size;
+    let decay = decays;
     let out = f32x4.splat(0), out1 = out;
     const end = at(B, width);
     for (let b = B, c = C; b < end; b += 4, c += 4) {
       const entryB = v128.load_splat<f32>(b), entryC = v128.load_splat<f32>(c);
       const next = madd(v128.load(decay), v128.load(state), f32x4.mul(drive, entryB));
-      const next1 = madd(v128.load(decay1), v128.load(state1), f32x4.mul(drive1, entryB));
+      const next1 = madd(v128.load(decay, 16), v128.load(state1), f32x4.mul(drive1, entryB));
       v128.store(state, next);
       v128.store(state1, next1);
       out = madd(entryC, next, out);
       out1 = madd(entryC, next1, out1);
-      decay += 16;
-      decay1 += 16;
+      decay += 32;
       state += 16;
       state1 += 16;
     }
@@ -227,7 +221,7 @@ function sharedSteps(
   if (e >= channels) return;
   const d = v128.load(at(steps, e));
   const drive = f32x4.mul(d, v128.load(at(inputs, e)));
-  decaysOf(d, at(rates, e * width), width, v128.load(at(peaks, e)), decays);
+  exp2Decays(f32x4.mul(d, f32x4.splat(LOG2_E)), at(rates, e * width), width, v128.load(at(peaks, e)), decays);
   let state = at(h, e * width);
   let out = f32x4.splat(0);
   for (let n = 0; n < width; n++, state += 16, decays += 16) {
@@ -236,12 +230,6 @@ function sharedSteps(
     out = madd(v128.load_splat<f32>(at(C, n)), next, out);
   }
   v128.store(at(outputs, e), out);
-}
-
-/** exp(d · A) = 2^(d · log2 e · A), and the power of two is the cheaper one. */
-@inline
-function decaysOf(d: v128, rates: usize, width: i32, peak: v128, decays: usize): void {
-  exp2Decays(f32x4.mul(d, f32x4.splat(LOG2_E)), rates, width, peak, decays);
 }
 
 /** Moves the states of four channels on by a step, with rows of `B` and `C` in lanes; gives `C · h`. */

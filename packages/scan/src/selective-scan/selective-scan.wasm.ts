@@ -20,8 +20,8 @@ export const scanDefinition: KernelDefinition<Sizes, { readonly deltaSoftplus: b
   units: ({ batch, inner }) => batch * Math.ceil(inner / CHANNELS),
   // an exponential costs about as much as ten multiply-adds
   cost: ({ time, state, complex = 1 }) => time * CHANNELS * state * complex * 13,
-  // the decays; the state, the rows of A, B and C; peaks; step sizes, inputs and outputs of a chunk
-  scratch: ({ state, complex = 1 }) => (8 * state * complex + (4 * state * complex + 1 + 3 * CHUNK) * CHANNELS) * 4,
+  // the decays; the state, the rows of A, B and C; peaks; step sizes, inputs and outputs of a chunk, and as much to spare
+  scratch: ({ state, complex = 1 }) => (8 * state * complex + (4 * state * complex + 1 + 4 * CHUNK) * CHANNELS) * 4,
   args: ({ dims, attributes, inputs, outputs }) => [
     dims.time,
     dims.inner,
