@@ -3,16 +3,18 @@
  * that the sums of `weight` and `bias` are its own; four channels are computed at once, a lane each. A step computes its
  * sum anew, adds to the gradients of the inputs in its window, and lets go of the oldest: that one is complete. Taps,
  * windows, the windows' gradients and the sums stay in scratch: 1 KiB a tap. Where no step is padding
- * or begins a sequence, windows of four go another way, with the same bits: see `whole`.
+ * or begins a sequence, windows of four go another way, with the same bits and 17 KiB more: see `whole`.
  *
  * Work: three multiply-adds for each `batch · time · inner · width`, and a sigmoid for each element where SiLU follows.
  * Moves 12 bytes an element.
  */
+import { gatherRows, scatterRows } from "../../../wasm/src/snippets/compact.as.ts";
+import { expsOfMinus } from "../../../wasm/src/snippets/exp.as.ts";
 import { fromLanes, toLanes } from "../../../wasm/src/snippets/lanes.as.ts";
 import { madd } from "../../../wasm/src/snippets/madd.as.ts";
 import { at, gather4, load4, scatter4, store4 } from "../../../wasm/src/snippets/memory.as.ts";
 import { sigmoid } from "../../../wasm/src/snippets/sigmoid.as.ts";
-import { sumOfFour } from "./sum-of-four.as.ts";
+import { sumsOfFour } from "./sum-of-four.as.ts";
 
 const CHANNELS = 64;
 /** Steps whose gradients by the sums are computed at once. */
@@ -158,44 +160,56 @@ function spread(window: usize, taps: usize, tapSums: usize, grads: usize, ds: v1
 
 @inline
 function siluSlope(x: v128): v128 {
-  const s = sigmoid(x);
+  return siluSlopeOf(x, sigmoid(x));
+}
+
+@inline
+function siluSlopeOf(x: v128, s: v128): v128 {
   return f32x4.mul(s, madd(x, f32x4.sub(f32x4.splat(1), s), f32x4.splat(1)));
 }
 
 /**
- * Steps of windows of four that hold inputs of the sequence only, sixteen at a time: first the gradients by all sums, then
- * for four channels after the others what follows from them, with window, its gradients and the sums in registers.
+ * Steps of windows of four that hold inputs of the sequence only, sixteen at a time, brought together: first the gradients by
+ * all sums, then for four channels after the others what follows from them, with window, its gradients and the sums in registers.
  */
 function whole(
   x: usize, taps: usize, bias: usize, dy: usize, dx: usize, windows: usize, grads: usize, tapSums: usize, biasSums: usize,
   slopes: usize, channels: i32, time: i32, inner: i32, activate: i32,
 ): void {
-  const bytes = at(0, inner);
+  const wide = (channels + 3) & ~3;
+  const row = at(0, wide);
+  const sums = at(slopes, STEPS * CHANNELS); // later gradients of the inputs three steps before
+  const spare = at(sums, STEPS * CHANNELS);
+  const inputs = at(spare, STEPS * CHANNELS);
   for (let first = 0; first < time; first += STEPS) {
     const length = min(STEPS, time - first);
-    for (let t = 0; t < length; t++) {
-      const row = (first + t) * inner;
-      const to = at(slopes, t * CHANNELS);
-      let e = 0;
-      for (; e + 4 <= channels; e += 4) {
-        store4(at(to, e), slope(at(x, row + e), at(taps, e * 4), bias ? at(bias, e) : 0, dy ? at(dy, row + e) : 0, inner, activate, 4), 4);
-      }
-      if (e < channels) {
-        const count = channels - e;
-        v128.store(at(to, e), slope(at(x, row + e), at(taps, e * 4), bias ? at(bias, e) : 0, dy ? at(dy, row + e) : 0, inner, activate, count));
+    const before = (first - 3) * inner;
+    gatherRows(at(x, before), inner, channels, length + 3, inputs, wide);
+    if (dy) gatherRows(at(dy, first * inner), inner, channels, length, slopes, wide);
+    else memory.fill(slopes, 0, row * <usize>length);
+    if (activate) {
+      sumsOfFour(inputs, taps, bias, channels, wide, length, sums);
+      expsOfMinus(sums, (length * wide) >> 2, spare);
+      for (let i = 0; i < length * wide; i += 4) {
+        const s = f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), v128.load(at(spare, i))));
+        v128.store(at(slopes, i), f32x4.mul(v128.load(at(slopes, i)), siluSlopeOf(v128.load(at(sums, i)), s)));
       }
     }
     for (let e = 0; e < channels; e += 4) {
-      const count = channels - e;
       const place = at(0, e * 4);
-      let x0 = v128.load(windows + place, 16), x1 = v128.load(windows + place, 32), x2 = v128.load(windows + place, 48);
+      const tap0 = v128.load(taps + place), tap1 = v128.load(taps + place, 16), tap2 = v128.load(taps + place, 32);
+      const tap3 = v128.load(taps + place, 48);
+      let from = at(inputs, e);
+      let x0 = v128.load(from), x1 = v128.load(from + row), x2 = v128.load(from + 2 * row);
       let g0 = v128.load(grads + place), g1 = v128.load(grads + place, 16), g2 = v128.load(grads + place, 32);
       let s0 = v128.load(tapSums + place), s1 = v128.load(tapSums + place, 16), s2 = v128.load(tapSums + place, 32);
       let s3 = v128.load(tapSums + place, 48), biasSum = v128.load(at(biasSums, e));
-      for (let t = 0; t < length; t++) {
-        const here = (first + t) * inner + e;
-        const ds = v128.load(at(slopes, t * CHANNELS + e));
-        const newest = load4(at(x, here), count);
+      from += 3 * row;
+      let slope = at(slopes, e);
+      const ends = slope + row * <usize>length;
+      for (let to = at(sums, e); slope < ends; slope += row, from += row, to += row) {
+        const ds = v128.load(slope);
+        const newest = v128.load(from);
         s0 = madd(ds, x0, s0);
         s1 = madd(ds, x1, s1);
         s2 = madd(ds, x2, s2);
@@ -204,10 +218,10 @@ function whole(
         x0 = x1;
         x1 = x2;
         x2 = newest;
-        store4(at(dx, here) - 3 * bytes, madd(ds, v128.load(taps + place), g0), count);
-        g0 = madd(ds, v128.load(taps + place, 16), g1);
-        g1 = madd(ds, v128.load(taps + place, 32), g2);
-        g2 = madd(ds, v128.load(taps + place, 48), f32x4.splat(0));
+        v128.store(to, madd(ds, tap0, g0));
+        g0 = madd(ds, tap1, g1);
+        g1 = madd(ds, tap2, g2);
+        g2 = madd(ds, tap3, f32x4.splat(0));
       }
       v128.store(windows + place, x0, 16);
       v128.store(windows + place, x1, 32);
@@ -221,13 +235,6 @@ function whole(
       v128.store(tapSums + place, s3, 48);
       v128.store(at(biasSums, e), biasSum);
     }
+    scatterRows(sums, wide, channels, length, at(dx, before), inner);
   }
-}
-
-/** The gradient by the sum at one step. */
-@inline
-function slope(x: usize, taps: usize, bias: usize, dy: usize, inner: i32, activate: i32, count: i32): v128 {
-  const ds = dy ? load4(dy, count) : f32x4.splat(0);
-  if (!activate) return ds;
-  return f32x4.mul(ds, siluSlope(sumOfFour(x, taps, inner, bias ? load4(bias, count) : f32x4.splat(0), count)));
 }

@@ -12,8 +12,9 @@ export const causalConv1dBackwardKernel = defineKernel(causalConv1dBackward, {
   entry: "causalConv1dBackward",
   units: ({ inner }) => Math.ceil(inner / CHANNELS),
   cost: ({ batch, time, width }) => batch * time * CHANNELS * width * 3,
-  // taps, windows, their gradients and the sums; sums of the bias; rows of the window; gradients by the sums
-  scratch: ({ width }) => (4 * width + 1 + STEPS) * CHANNELS * 4 + width * 4,
+  // taps, windows, their gradients and the sums; sums of the bias; rows of the window; of the steps at once, gradients by the
+  // sums, sums, as much to spare, and inputs with those before
+  scratch: ({ width }) => (4 * width + 1 + 4 * STEPS + 3) * CHANNELS * 4 + width * 4,
   args: ({ dims: { batch, time, inner, width }, attributes: { activation }, inputs, outputs }) => [
     batch,
     time,
