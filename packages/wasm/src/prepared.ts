@@ -90,13 +90,20 @@ export class PreparedKernel {
 function share({ units, steps, grain, threads, streams }: ShareOptions) {
   const most = Math.floor(steps / CHUNK_STEPS);
   if (most < 2) return { chunkUnits: Math.max(units, 1) };
-  const inChunks = (share: number, chunks: number) =>
-    roundUp(Math.ceil(Math.max(units / most, (share * units) / threads / chunks)), grain);
-  if (!streams) return { chunkUnits: inChunks(1, CHUNKS_PER_THREAD) };
+  if (!streams) return equalChunks(Math.ceil(units / grain), Math.min(most, threads * CHUNKS_PER_THREAD), grain);
   const first = LARGE_SHARE * units;
   const largeUnits = roundUp(Math.floor(Math.min(first / threads, (LARGE_STEPS * units) / steps)), grain);
-  const chunkUnits = inChunks(1 - LARGE_SHARE, SMALL_PER_THREAD);
+  const small = ((1 - LARGE_SHARE) * units) / threads / SMALL_PER_THREAD;
+  const chunkUnits = roundUp(Math.ceil(Math.max(units / most, small)), grain);
   return largeUnits <= chunkUnits ? { chunkUnits } : { chunkUnits, large: Math.floor(first / largeUnits), largeUnits };
+}
+
+/** Sizes that differ by one grain at most: else of two threads one would do up to a chunk more. */
+function equalChunks(grains: number, most: number, grain: number) {
+  const chunks = Math.min(most, grains);
+  const large = grains % chunks;
+  const chunkUnits = Math.floor(grains / chunks) * grain;
+  return large === 0 ? { chunkUnits } : { chunkUnits, large, largeUnits: chunkUnits + grain };
 }
 
 interface ShareOptions {
