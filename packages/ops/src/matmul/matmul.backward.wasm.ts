@@ -6,14 +6,15 @@ import { matmulInputGradient, matmulWeightGradient } from "./matmul.backward.ts"
 const ROWS = 6;
 const COLUMNS = 8;
 const DEPTH = 508;
+const STEPS = 4;
 const GROUPS = 11;
 
 /** What packs `b` of so many columns, `depth columns`. */
 const packing = <D>(depthOf: (dims: D) => number, columnsOf: (dims: D) => number) => ({
   module: kernels,
   entry: "matmulPack",
-  units: (dims: D) => Math.ceil(columnsOf(dims) / COLUMNS),
-  cost: (dims: D) => depthOf(dims) * COLUMNS,
+  units: (dims: D) => Math.ceil(depthOf(dims) / STEPS),
+  cost: (dims: D) => columnsOf(dims) * STEPS,
   workspace: (dims: D) => Math.ceil(columnsOf(dims) / COLUMNS) * COLUMNS * depthOf(dims) * 4,
 });
 

@@ -142,16 +142,37 @@ export function packTransposed(b: usize, stride: i32, rows: i32, depth: i32, to:
   }
 }
 
-/** Rows that lie `stride` elements apart, one for each `k`, as panels `depth 8` that lie `panelStride` apart. */
+/**
+ * Rows that lie `stride` elements apart, one for each `k`, as panels `depth 8` that lie `panelStride` apart. Four rows at a
+ * time: each is read from start to end, and lines of the panels are written as a whole.
+ */
 export function packColumns(b: usize, stride: i32, columns: i32, depth: i32, to: usize, panelStride: i32): void {
-  for (let k = 0; k < depth; k++) {
-    let place = at(to, k * COLUMNS);
-    for (let column = 0; column < columns; column += COLUMNS) {
-      const from = at(b, k * stride + column);
+  const row = at(0, stride);
+  for (let k = 0; k < depth; k += 4, b += 4 * row, to += COLUMNS * 16) {
+    const steps = min(4, depth - k);
+    let place = to;
+    let column = 0;
+    if (steps == 4) {
+      for (; column + COLUMNS <= columns; column += COLUMNS, place = at(place, panelStride)) {
+        const from = at(b, column);
+        v128.store(place, v128.load(from));
+        v128.store(place, v128.load(from, 16), 16);
+        v128.store(place, v128.load(from + row), 32);
+        v128.store(place, v128.load(from + row, 16), 48);
+        v128.store(place, v128.load(from + 2 * row), 64);
+        v128.store(place, v128.load(from + 2 * row, 16), 80);
+        v128.store(place, v128.load(from + 3 * row), 96);
+        v128.store(place, v128.load(from + 3 * row, 16), 112);
+      }
+    }
+    for (; column < columns; column += COLUMNS, place = at(place, panelStride)) {
       const count = columns - column;
-      v128.store(place, load4(from, count));
-      v128.store(place, count > 4 ? load4(from + 16, count - 4) : f32x4.splat(0), 16);
-      place = at(place, panelStride);
+      for (let step = 0; step < steps; step++) {
+        const from = at(b + row * <usize>step, column);
+        const line = at(place, step * COLUMNS);
+        v128.store(line, load4(from, count));
+        v128.store(line, count > 4 ? load4(from + 16, count - 4) : f32x4.splat(0), 16);
+      }
     }
   }
 }
