@@ -34,8 +34,8 @@ const SCRATCH_BYTES = 28;
 const NEXT = 32;
 const ARGS = 36;
 
-/** Turns of `pause` after which a thread sleeps: some 50 µs, and the ops of a model follow each other in less. */
-const PATIENCE = 1500;
+/** Turns of `pause` after which a thread sleeps: 100 to 200 µs, and the ops of a model follow each other in less, its gradient's too. */
+const PATIENCE = 6000;
 
 /** Runs the ops from `op` on with one thread, in chunks too: engines go over to better code between calls only. */
 export function walkAlone(op: usize): void {
