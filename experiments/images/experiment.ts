@@ -11,7 +11,7 @@ const counts = { small: { train: 60_000, test: 500 }, large: { train: 60_000, te
 
 export const { parts, bySeed, run, report } = tellApart({
   sizes: {
-    small: { dModel: 32, dState: 8, batch: 16, steps: 400, lr: 4e-3, minutes: Infinity, seeds: 3 },
+    small: { dModel: 32, dState: 8, batch: 16, steps: 2000, lr: 4e-3, minutes: Infinity, seeds: 3 },
     large: { dModel: 128, dState: 64, batch: 50, steps: 12_000, lr: 3e-3, minutes: 60, seeds: 3 },
   },
   open: look,

@@ -8,7 +8,7 @@ const counts = { small: { train: 1000, test: 200, time: 1024 }, large: { train: 
 
 export const { parts, bySeed, run, report } = tellApart({
   sizes: {
-    small: { dModel: 32, dState: 8, batch: 16, steps: 400, lr: 4e-3, minutes: Infinity, seeds: 3 },
+    small: { dModel: 32, dState: 8, batch: 16, steps: 2000, lr: 4e-3, minutes: Infinity, seeds: 3 },
     large: { dModel: 128, dState: 64, batch: 32, steps: 5000, lr: 3e-3, minutes: 10, seeds: 3 },
   },
   open: speak,
