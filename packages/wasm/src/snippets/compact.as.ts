@@ -9,17 +9,7 @@ export function gatherRows(rows: usize, inner: i32, channels: i32, length: i32, 
   const end = at(rows, inner * length);
   for (; rows < end; rows = at(rows, inner)) {
     let e = 0;
-    for (; e + 32 <= channels; e += 32, to += 128) {
-      const from = at(rows, e);
-      v128.store(to, v128.load(from));
-      v128.store(to, v128.load(from, 16), 16);
-      v128.store(to, v128.load(from, 32), 32);
-      v128.store(to, v128.load(from, 48), 48);
-      v128.store(to, v128.load(from, 64), 64);
-      v128.store(to, v128.load(from, 80), 80);
-      v128.store(to, v128.load(from, 96), 96);
-      v128.store(to, v128.load(from, 112), 112);
-    }
+    for (; e + 32 <= channels; e += 32, to += 128) copy32(at(rows, e), to);
     for (; e < wide; e += 4, to += 16) {
       const count = channels - e;
       v128.store(to, count > 0 ? load4(at(rows, e), count) : f32x4.splat(0));
@@ -32,22 +22,23 @@ export function scatterRows(from: usize, wide: i32, channels: i32, length: i32, 
   const end = at(rows, inner * length);
   for (; rows < end; rows = at(rows, inner), from = at(from, wide)) {
     let e = 0;
-    for (; e + 32 <= channels; e += 32) {
-      const place = at(from, e);
-      const to = at(rows, e);
-      v128.store(to, v128.load(place));
-      v128.store(to, v128.load(place, 16), 16);
-      v128.store(to, v128.load(place, 32), 32);
-      v128.store(to, v128.load(place, 48), 48);
-      v128.store(to, v128.load(place, 64), 64);
-      v128.store(to, v128.load(place, 80), 80);
-      v128.store(to, v128.load(place, 96), 96);
-      v128.store(to, v128.load(place, 112), 112);
-    }
+    for (; e + 32 <= channels; e += 32) copy32(at(from, e), at(rows, e));
     for (; e < channels; e += 4) {
       store4(at(rows, e), v128.load(at(from, e)), channels - e);
     }
   }
+}
+
+@inline
+function copy32(from: usize, to: usize): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
+  v128.store(to, v128.load(from, 32), 32);
+  v128.store(to, v128.load(from, 48), 48);
+  v128.store(to, v128.load(from, 64), 64);
+  v128.store(to, v128.load(from, 80), 80);
+  v128.store(to, v128.load(from, 96), 96);
+  v128.store(to, v128.load(from, 112), 112);
 }
 
 /** Adds a row of so many channels to each of rows of `wide` elements. */
